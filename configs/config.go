@@ -1,0 +1,122 @@
+package configs
+
+// A Config is one run of the loop. Defaults are the paper's on-policy setting.
+type Config struct {
+	Model      string  `yaml:"model"` // a folder, or a name in the Hugging Face cache
+	Prompts    Prompts `yaml:"prompts"`
+	Iterations int     `yaml:"iterations"`
+	Seed       int64   `yaml:"seed"`
+	Device     string  `yaml:"device"` // auto, cpu, cuda
+	DType      string  `yaml:"dtype"`  // float32, bfloat16
+	Sampler    Sampler `yaml:"sampler"`
+	Ranker     Ranker  `yaml:"ranker"`
+	Scale      Scale   `yaml:"scale"`
+	Augment    Augment `yaml:"augment"`
+	DPO        DPO     `yaml:"dpo"`
+	Eval       Eval    `yaml:"eval"`
+}
+
+// Prompts says where prompts come from and how iterations share them.
+type Prompts struct {
+	Path         string `yaml:"path"`
+	HeldOut      int    `yaml:"held_out"`      // prompts kept for evaluation, never trained on
+	PerIteration int    `yaml:"per_iteration"` // fresh prompts an iteration; 0: all of them in each
+	MaxTokens    int    `yaml:"max_tokens"`    // longer user text loses its middle
+}
+
+// Sampler says how responses are drawn.
+type Sampler struct {
+	Backend     string  `yaml:"backend"` // native
+	N           int     `yaml:"n"`       // responses a prompt
+	Temperature float64 `yaml:"temperature"`
+	TopP        float64 `yaml:"top_p"`
+	TopK        int     `yaml:"top_k"`      // 0: off
+	MaxTokens   int     `yaml:"max_tokens"` // limit of a response
+	Batch       int     `yaml:"batch"`      // sequences decoded together
+	Goal        string  `yaml:"goal"`       // asked for from iteration 2 on: max, none
+}
+
+// Ranker says who scores.
+type Ranker struct {
+	Kind  string `yaml:"kind"` // armorm, classifier, rule
+	Model string `yaml:"model"`
+}
+
+// Scale says how raw scores become 1–10.
+type Scale struct {
+	Method string  `yaml:"method"` // minmax, quantile, affine
+	Scope  string  `yaml:"scope"`  // first-iteration, refit, per-prompt
+	Low    float64 `yaml:"low"`
+	High   float64 `yaml:"high"`
+	// Quantile is the share clipped at each end by method quantile.
+	Quantile float64 `yaml:"quantile"`
+	// Slope and Offset are method affine: score = slope·raw + offset.
+	Slope  float64 `yaml:"slope"`
+	Offset float64 `yaml:"offset"`
+}
+
+// Augment says how scored responses become training rows.
+type Augment struct {
+	Method     string   `yaml:"method"`     // ra, ra-plus, none
+	Pair       string   `yaml:"pair"`       // best-worst, best-random, both
+	Prompt     string   `yaml:"prompt"`     // wording: paper, released-code
+	Decimals   int      `yaml:"decimals"`   // of the goal in the prompt
+	Attributes []string `yaml:"attributes"` // empty: one overall goal
+	MinMargin  float64  `yaml:"min_margin"` // pairs closer than this on the 1–10 scale are dropped and counted
+}
+
+// DPO says how the policy trains.
+type DPO struct {
+	Loss            string  `yaml:"loss"`
+	Beta            float64 `yaml:"beta"`
+	LabelSmoothing  float64 `yaml:"label_smoothing"`
+	LearningRate    float64 `yaml:"learning_rate"`
+	Schedule        string  `yaml:"schedule"` // cosine, linear, constant
+	Warmup          float64 `yaml:"warmup"`   // share of all steps
+	Epochs          int     `yaml:"epochs"`
+	Batch           int     `yaml:"batch"`        // pairs a step
+	MicroTokens     int     `yaml:"micro_tokens"` // token budget of a micro-batch
+	MaxLength       int     `yaml:"max_length"`
+	MaxPromptLength int     `yaml:"max_prompt_length"`
+	GradClip        float64 `yaml:"grad_clip"` // 0: off
+	WeightDecay     float64 `yaml:"weight_decay"`
+	Beta1           float64 `yaml:"adam_beta1"`
+	Beta2           float64 `yaml:"adam_beta2"`
+	Epsilon         float64 `yaml:"adam_epsilon"`
+	Order           string  `yaml:"order"`      // shuffled, given
+	Start           string  `yaml:"start"`      // previous, base
+	Reference       string  `yaml:"reference"`  // previous, base
+	Data            string  `yaml:"data"`       // newest, all
+	SaveEvery       int     `yaml:"save_every"` // steps between checkpoints
+}
+
+// Eval says what is measured on the held-out prompts after each iteration.
+type Eval struct {
+	Goals       []float64 `yaml:"goals"`
+	N           int       `yaml:"n"` // responses a prompt and goal
+	Temperature float64   `yaml:"temperature"`
+	Baseline    bool      `yaml:"baseline"` // also train plain DPO beside the first iteration
+}
+
+// Default is the paper's on-policy setting (appendix A.1 and the released
+// recipes).
+func Default() Config {
+	return Config{
+		Iterations: 3,
+		Seed:       42,
+		Device:     "auto",
+		DType:      "bfloat16",
+		Prompts:    Prompts{HeldOut: 256, MaxTokens: 1024},
+		Sampler:    Sampler{Backend: "native", N: 5, Temperature: 0.8, TopP: 0.95, MaxTokens: 2048, Batch: 256, Goal: "max"},
+		Ranker:     Ranker{Kind: "armorm"},
+		Scale:      Scale{Method: "minmax", Scope: "first-iteration", Low: 1, High: 10, Quantile: 0.03, Slope: 10, Offset: 0.5},
+		Augment:    Augment{Method: "ra", Pair: "best-worst", Prompt: "paper", Decimals: 1},
+		DPO: DPO{
+			Loss: "sigmoid", Beta: 0.01, LabelSmoothing: 0.3, LearningRate: 5e-7, Schedule: "cosine", Warmup: 0.1,
+			Epochs: 1, Batch: 128, MicroTokens: 8192, MaxLength: 2048, MaxPromptLength: 1024, GradClip: 1,
+			Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Order: "shuffled", Start: "previous", Reference: "previous",
+			Data: "newest", SaveEvery: 50,
+		},
+		Eval: Eval{Goals: []float64{2, 4, 6, 8, 10}, N: 1, Temperature: 0.7},
+	}
+}

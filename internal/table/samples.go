@@ -1,0 +1,21 @@
+package table
+
+// Why a response ended.
+const (
+	FinishStop   = "stop"   // its last id is a stop id
+	FinishLength = "length" // cut at the token limit: it has no stop id
+)
+
+// A Sample is one response of a policy to a prompt, as token ids: training
+// concatenates PromptIDs and ResponseIDs and never tokenises text again.
+type Sample struct {
+	PromptID    string    `col:"prompt_id"`
+	Sample      int32     `col:"sample"` // number within the prompt, from 0
+	Goal        []float64 `col:"goal"`   // scores asked for; empty when none was
+	PromptIDs   []int32   `col:"prompt_ids"`
+	ResponseIDs []int32   `col:"response_ids"`
+	Logprobs    []float32 `col:"logprobs"` // of each response id, nats, the model's own at temperature 1
+	Text        string    `col:"text"`     // decoded response without special tokens
+	Finish      string    `col:"finish"`
+	Seed        int64     `col:"seed"`
+}
