@@ -7,4 +7,13 @@
 //
 //	prompts -> samples -> scores -> pairs -> refs
 //	                         \-> report
+//
+// A row is a struct whose fields carry `col` tags; [Create] and [Open] derive
+// the Arrow schema from it. Reading is strict: a missing or wrongly typed
+// column, a null or a file cut short is an error that names the place, while
+// columns the row type does not know are left alone. Equal rows and metadata
+// give equal bytes.
+//
+// Bytes that others wrote are checked before Arrow sees them, because its
+// reader trusts lengths and panics: see stream.go.
 package table

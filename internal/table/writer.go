@@ -1,0 +1,220 @@
+package table
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+)
+
+// Bounds of what a writer holds and of the files it makes. They shape the
+// bytes on disk: changing one changes every table's hash.
+const (
+	batchRows  = 1024
+	batchBytes = 4 << 20
+	rowBytes   = 1 << 30 // Arrow's 32-bit offsets end at 2 GiB a batch
+	shardBytes = 500e6   // as datasets' max_shard_size
+)
+
+// A Writer writes rows of type R into a table folder. It holds one record
+// batch in memory. It is not safe for concurrent use.
+type Writer[R any] struct {
+	dir    string
+	schema *arrow.Schema
+	cols   []column
+	mem    memory.Allocator
+	build  *array.RecordBuilder
+
+	shard  *shard // the file being written
+	shards int    // files begun
+	rows   int    // rows accepted
+	held   int    // rows in build
+	bytes  int    // about their size
+	sum    hash.Hash
+	err    error // the first failure; nothing is written after it
+	closed bool
+}
+
+// Create starts a table in dir, which it makes; dir must hold no table yet.
+// The folder is a table only after Close. meta goes into the schema's
+// metadata, from which [Table.Meta] reads it.
+func Create[R any](dir string, meta map[string]string) (*Writer[R], error) {
+	return create[R](dir, meta, memory.DefaultAllocator)
+}
+
+func create[R any](dir string, meta map[string]string, mem memory.Allocator) (*Writer[R], error) {
+	row := reflect.TypeFor[R]()
+	cols, err := columnsOf(row)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := schemaOf(row, cols, meta)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("table: create: %w", err)
+	}
+	if old, _ := filepath.Glob(filepath.Join(dir, "data-*.arrow*")); len(old) > 0 {
+		return nil, fmt.Errorf("table: create %s: there is a table already; remove the folder or choose another", dir)
+	}
+	return &Writer[R]{
+		dir: dir, schema: schema, cols: cols, mem: mem, sum: sha256.New(),
+		build: array.NewRecordBuilder(mem, schema),
+	}, nil
+}
+
+// Write appends rows. After an error the table cannot be finished.
+func (w *Writer[R]) Write(rows ...R) error {
+	if w.closed {
+		return fmt.Errorf("table: write %s: the writer is closed", w.dir)
+	}
+	for i := range rows {
+		if w.err == nil {
+			w.err = w.add(reflect.ValueOf(&rows[i]).Elem())
+		}
+	}
+	return w.err
+}
+
+// add appends one row and writes the batch out once it is full: where batches
+// end depends on the rows alone, not on how Write was called.
+func (w *Writer[R]) add(row reflect.Value) error {
+	size := 0
+	for i, c := range w.cols {
+		n, err := c.codec.append(w.build.Field(i), row.Field(c.field))
+		if err != nil {
+			return fmt.Errorf("table: write %s: row %d: column %s: %w", w.dir, w.rows, c.name, err)
+		}
+		size += n
+	}
+	if size > rowBytes {
+		return fmt.Errorf("table: write %s: row %d has %d bytes, the limit is %d", w.dir, w.rows, size, int(rowBytes))
+	}
+	w.rows++
+	w.held++
+	w.bytes += size
+	if w.held == batchRows || w.bytes >= batchBytes {
+		return w.flush()
+	}
+	return nil
+}
+
+// flush writes the batch held, and ends the file when that filled it.
+func (w *Writer[R]) flush() error {
+	if w.shard == nil {
+		s, err := newShard(w.partName(w.shards), w.schema, w.sum, w.mem)
+		if err != nil {
+			return err
+		}
+		w.shard = s
+		w.shards++
+	}
+	if w.held == 0 {
+		return nil
+	}
+	rec := w.build.NewRecord()
+	defer rec.Release()
+	w.held, w.bytes = 0, 0
+	if err := w.shard.ipc.Write(rec); err != nil {
+		return fmt.Errorf("table: write %s: %w", w.dir, err)
+	}
+	if w.shard.size.n >= shardBytes {
+		return w.endShard()
+	}
+	return nil
+}
+
+func (w *Writer[R]) endShard() error {
+	s := w.shard
+	w.shard = nil
+	return s.close()
+}
+
+// Close writes what is held, gives the files their names, and adds the two
+// JSON files that make the folder a table. All is synced to disk. After a
+// failed Write it only frees and returns that error.
+func (w *Writer[R]) Close() error {
+	if w.closed {
+		return w.err
+	}
+	w.closed = true
+	defer w.build.Release()
+	if w.err == nil && (w.held > 0 || w.shards == 0) {
+		w.err = w.flush()
+	}
+	if w.shard != nil {
+		w.err = errors.Join(w.err, w.endShard())
+	}
+	if w.err == nil {
+		w.err = w.finish()
+	}
+	return w.err
+}
+
+// finish names the files, now that their number is known, and describes them.
+func (w *Writer[R]) finish() error {
+	files := make([]string, w.shards)
+	for i := range files {
+		files[i] = fmt.Sprintf("data-%05d-of-%05d.arrow", i, w.shards)
+		if err := os.Rename(w.partName(i), filepath.Join(w.dir, files[i])); err != nil {
+			return fmt.Errorf("table: close: %w", err)
+		}
+	}
+	if err := writeJSON(filepath.Join(w.dir, infoFile), newInfo(w.cols)); err != nil {
+		return err
+	}
+	if err := writeJSON(filepath.Join(w.dir, stateFile), newState(files, w.sum.Sum(nil))); err != nil {
+		return err
+	}
+	return syncDir(w.dir)
+}
+
+func (w *Writer[R]) partName(i int) string {
+	return filepath.Join(w.dir, fmt.Sprintf("data-%05d.arrow.part", i))
+}
+
+// A shard is one Arrow IPC stream file on its way to disk.
+type shard struct {
+	file *os.File
+	buf  *bufio.Writer
+	size *counter
+	ipc  *ipc.Writer
+}
+
+// newShard begins a file. What goes into it also goes into sum.
+func newShard(path string, schema *arrow.Schema, sum hash.Hash, mem memory.Allocator) (*shard, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("table: write: %w", err)
+	}
+	s := &shard{file: f, buf: bufio.NewWriterSize(f, 1<<16), size: new(counter)}
+	s.ipc = ipc.NewWriter(io.MultiWriter(s.buf, sum, s.size), ipc.WithSchema(schema), ipc.WithAllocator(mem))
+	return s, nil
+}
+
+func (s *shard) close() error {
+	err := errors.Join(s.ipc.Close(), s.buf.Flush(), s.file.Sync(), s.file.Close())
+	if err != nil {
+		return fmt.Errorf("table: write %s: %w", s.file.Name(), err)
+	}
+	return nil
+}
+
+// A counter counts bytes.
+type counter struct{ n int64 }
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return len(p), nil
+}
