@@ -1,0 +1,230 @@
+package configs
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Validate reports every fault of c at once, as [Errors].
+func (c Config) Validate() error {
+	if faults := append(c.ranges(), c.needs()...); len(faults) > 0 {
+		return faults
+	}
+	return nil
+}
+
+// A rule says what is wrong with a key's value, or nothing.
+type rule func(v any) string
+
+// rules holds the range or the choices of every key. A choice after the bar is
+// known but not built yet.
+var rules = map[string]rule{
+	"model":                 anything,
+	"prompts.path":          anything,
+	"prompts.held_out":      in("[0, inf)"),
+	"prompts.per_iteration": in("[0, inf)"),
+	"prompts.max_tokens":    in("[1, inf)"),
+	"iterations":            in("[1, 1000]"),
+	"seed":                  anything,
+	"device":                oneOf("auto cpu cuda"),
+	"dtype":                 oneOf("float32 bfloat16"),
+
+	"sampler.backend":     oneOf("native"),
+	"sampler.n":           in("[1, 10000]"),
+	"sampler.temperature": in("[0, 100]"),
+	"sampler.top_p":       in("(0, 1]"),
+	"sampler.top_k":       in("[0, inf)"),
+	"sampler.max_tokens":  in("[1, inf)"),
+	"sampler.batch":       in("[1, inf)"),
+	"sampler.goal":        oneOf("max none"),
+
+	"ranker.kind":  oneOf("armorm classifier rule | pairrm remote judge"),
+	"ranker.model": anything,
+
+	"scale.method":   oneOf("minmax quantile affine"),
+	"scale.scope":    oneOf("first-iteration refit per-prompt"),
+	"scale.low":      in("(-inf, inf)"),
+	"scale.high":     in("(-inf, inf)"),
+	"scale.quantile": in("[0, 0.5)"),
+	"scale.slope":    in("(0, inf)"), // a negative one would turn the ranking round
+	"scale.offset":   in("(-inf, inf)"),
+
+	"augment.method":     oneOf("ra ra-plus none | half-ra ira"),
+	"augment.pair":       oneOf("best-worst best-random both | threshold"),
+	"augment.prompt":     oneOf("paper released-code"),
+	"augment.decimals":   in("[0, 6]"),
+	"augment.attributes": distinctNames,
+	"augment.min_margin": in("[0, inf)"),
+
+	"dpo.loss": oneOf("sigmoid | robust ipo hinge sigmoid_norm exo_pair nca_pair bco_pair sppo_hard aot aot_unpaired " +
+		"apo_zero apo_down discopop kto orpo cpo simpo sft rpo_bwd_kl rpo_fwd_kl rpo_sq sppo r_dpo ld_dpo dpop slic rrhf " +
+		"dpo_sft csft c_rlft dpa"),
+	"dpo.beta":              in("(0, inf)"),
+	"dpo.label_smoothing":   in("[0, 0.5)"), // from a half on, labels are more often wrong than right
+	"dpo.learning_rate":     in("(0, 1]"),
+	"dpo.schedule":          oneOf("cosine linear constant"),
+	"dpo.warmup":            in("[0, 1]"),
+	"dpo.epochs":            in("[1, 1000]"),
+	"dpo.batch":             in("[1, inf)"),
+	"dpo.micro_tokens":      in("[1, inf)"),
+	"dpo.max_length":        in("[2, inf)"), // a token each of prompt and response
+	"dpo.max_prompt_length": in("[1, inf)"),
+	"dpo.grad_clip":         in("[0, inf)"),
+	"dpo.weight_decay":      in("[0, inf)"),
+	"dpo.adam_beta1":        in("[0, 1)"),
+	"dpo.adam_beta2":        in("[0, 1)"),
+	"dpo.adam_epsilon":      in("(0, inf)"),
+	"dpo.order":             oneOf("shuffled given"),
+	"dpo.start":             oneOf("previous base"),
+	"dpo.reference":         oneOf("previous base"),
+	"dpo.data":              oneOf("newest all"),
+	"dpo.save_every":        in("[1, inf)"),
+
+	"eval.goals":       each(in("(-inf, inf)")),
+	"eval.n":           in("[1, 10000]"),
+	"eval.temperature": in("[0, 100]"),
+	"eval.baseline":    anything,
+}
+
+// ranges judges each key alone, then keys that must fit one another.
+func (c Config) ranges() Errors {
+	var faults Errors
+	fail := func(bad bool, path, format string, args ...any) {
+		if bad && !slices.ContainsFunc(faults, func(f Fault) bool { return f.Path == path }) {
+			faults = append(faults, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
+		}
+	}
+	for _, l := range leaves(&c) {
+		message := rules[l.path](l.value.Interface())
+		fail(message != "", l.path, "%s", message)
+	}
+	fail(c.Scale.Low >= c.Scale.High, "scale.low", "%v is not below scale.high, %v", c.Scale.Low, c.Scale.High)
+	fail(c.DPO.MaxPromptLength >= c.DPO.MaxLength, "dpo.max_prompt_length",
+		"%d leaves no room for a response in dpo.max_length, %d", c.DPO.MaxPromptLength, c.DPO.MaxLength)
+	fail(c.DPO.MicroTokens < c.DPO.MaxLength, "dpo.micro_tokens",
+		"%d cannot hold one row of dpo.max_length, %d", c.DPO.MicroTokens, c.DPO.MaxLength)
+	for i, g := range c.Eval.Goals {
+		fail(g < c.Scale.Low || g > c.Scale.High, "eval.goals", "%v is outside the scale, %v to %v", g, c.Scale.Low, c.Scale.High)
+		fail(slices.Contains(c.Eval.Goals[:i], g), "eval.goals", "%v stands there twice", g)
+	}
+	return faults
+}
+
+// needs judges what the loop as a whole must have.
+func (c Config) needs() Errors {
+	var faults Errors
+	need := func(ok bool, path, format string, args ...any) {
+		if !ok {
+			faults = append(faults, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
+		}
+	}
+	need(c.Model != "", "model", "is missing: the folder of the policy, or its name in the Hugging Face cache")
+	need(c.Prompts.Path != "", "prompts.path", "is missing: a JSONL, Parquet or Arrow file, or a datasets folder")
+	neural := c.Ranker.Kind == "armorm" || c.Ranker.Kind == "classifier"
+	need(!neural || c.Ranker.Model != "", "ranker.model", "is missing: ranker.kind %s reads a model", c.Ranker.Kind)
+	need(c.Ranker.Kind != "rule" || c.Ranker.Model == "", "ranker.model", "has no use: ranker.kind rule reads no model")
+
+	least := 2
+	if c.Augment.Pair != "best-worst" {
+		least = 3 // the random middle response is neither best nor worst
+	}
+	need(c.Sampler.N >= least, "sampler.n", "%d responses a prompt are too few: augment.pair %s needs %d",
+		c.Sampler.N, c.Augment.Pair, least)
+	need(c.Sampler.Temperature > 0, "sampler.temperature", "0 draws the same response each time: no pair would differ")
+	need(c.Augment.Method != "none" || c.Sampler.Goal == "none" || c.Iterations == 1, "augment.method",
+		"none trains no goal, yet sampler.goal asks for one; set that to none too")
+	need(c.Augment.Method != "none" || len(c.Augment.Attributes) == 0, "augment.attributes",
+		"have no use: augment.method none prints no goal")
+	need(c.Ranker.Kind != "classifier" || len(c.Augment.Attributes) == 0, "augment.attributes",
+		"need a ranker that has them: armorm or rule, not classifier")
+	return faults
+}
+
+func anything(any) string { return "" }
+
+// oneOf lists the choices of a key and, after a bar, those still to come.
+func oneOf(list string) rule {
+	now, later, _ := strings.Cut(list, "|")
+	choices := strings.Fields(now)
+	return func(v any) string {
+		s := v.(string)
+		switch {
+		case slices.Contains(choices, s):
+			return ""
+		case slices.Contains(strings.Fields(later), s):
+			return s + " is not supported yet; choose " + orList(choices)
+		}
+		return brief(s) + " is not a choice; choose " + orList(choices)
+	}
+}
+
+// in is an interval in the usual notation, such as [0, 0.5).
+func in(interval string) rule {
+	lo, hi, _ := strings.Cut(interval[1:len(interval)-1], ",")
+	low, errLow := strconv.ParseFloat(lo, 64)
+	high, errHigh := strconv.ParseFloat(strings.TrimSpace(hi), 64)
+	if errLow != nil || errHigh != nil {
+		panic("configs: bad interval " + interval) // a slip in the table above
+	}
+	return func(v any) string {
+		x, whole := number(v)
+		ok := x > low || x == low && interval[0] == '['
+		ok = ok && (x < high || x == high && strings.HasSuffix(interval, "]"))
+		switch {
+		case !ok:
+			return fmt.Sprintf("%v is outside %s", v, interval)
+		case whole && x > math.MaxInt32: // tables hold counts as int32
+			return fmt.Sprintf("%v is larger than %d", v, math.MaxInt32)
+		}
+		return ""
+	}
+}
+
+// number widens v and says whether it is a whole number.
+func number(v any) (x float64, whole bool) {
+	switch v := v.(type) {
+	case int:
+		return float64(v), true
+	case float64:
+		return v, false
+	}
+	return math.NaN(), false
+}
+
+// each applies r to every number of a list.
+func each(r rule) rule {
+	return func(v any) string {
+		for _, x := range v.([]float64) {
+			if message := r(x); message != "" {
+				return message
+			}
+		}
+		return ""
+	}
+}
+
+// distinctNames judges a list of names.
+func distinctNames(v any) string {
+	names := v.([]string)
+	for i, name := range names {
+		if name == "" || strings.ContainsAny(name, " \t\n\r:") {
+			return brief(name) + " is not a name: no spaces or colons, and not empty"
+		}
+		if slices.Contains(names[:i], name) {
+			return name + " stands there twice"
+		}
+	}
+	return ""
+}
+
+// orList joins as English does: a, b or c.
+func orList(list []string) string {
+	last := len(list) - 1
+	if last == 0 {
+		return list[0]
+	}
+	return strings.Join(list[:last], ", ") + " or " + list[last]
+}
