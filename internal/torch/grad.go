@@ -1,0 +1,74 @@
+package torch
+
+// #include "shim.h"
+import "C"
+
+import "github.com/sugarme/gotch/libtch"
+
+// Trainable marks t, a leaf, as what gradients are wanted for.
+func (s *Scope) Trainable(t Tensor) Tensor {
+	libtch.AtgSetRequiresGrad(s.slot(), t.use("trainable"), 1)
+	libtch.AtFree(s.keepLoose("trainable", t))
+	return t
+}
+
+// Gradients adds the gradient of loss [] for each of params into the tensor
+// of the same place in into, which may be wider (fp32 for bf16). Nothing is
+// left on params.
+func Gradients(loss Tensor, params, into []Tensor) {
+	ps, is := handles(params, "gradients"), handles(into, "gradients")
+	if C.shim_gradients(C.shim_tensor(loss.use("gradients")), &ps[0], &is[0], C.int(len(ps))) != 0 {
+		fail("gradients", shimWords(), loss)
+	}
+}
+
+// Norm is the Euclidean norm of all elements of ts together. It waits for the device.
+func Norm(ts []Tensor) float64 {
+	cs := handles(ts, "norm")
+	var out C.double
+	if C.shim_norm(&cs[0], C.int(len(cs)), &out) != 0 {
+		fail("norm", shimWords())
+	}
+	return float64(out)
+}
+
+// ScaleAll multiplies every element of ts by factor, in place.
+func ScaleAll(ts []Tensor, factor float64) {
+	cs := handles(ts, "scale")
+	if C.shim_scale(&cs[0], C.int(len(cs)), C.double(factor)) != 0 {
+		fail("scale", shimWords())
+	}
+}
+
+// AdamW is the setting of one step of arXiv:1711.05101.
+type AdamW struct{ LearningRate, Beta1, Beta2, Epsilon, Decay float64 }
+
+// Step updates params in place from grads with moments m and v, all of one
+// dtype; step counts from 1.
+func (a AdamW) Step(step int64, params, grads, m, v []Tensor) {
+	p, g, cm, cv := handles(params, "adamw"), handles(grads, "adamw"), handles(m, "adamw"), handles(v, "adamw")
+	if C.shim_adamw(&p[0], &g[0], &cm[0], &cv[0], C.int(len(p)), C.double(a.LearningRate), C.double(a.Beta1), C.double(a.Beta2),
+		C.double(a.Epsilon), C.double(a.Decay), C.int64_t(step)) != 0 {
+		fail("adamw", shimWords())
+	}
+}
+
+// keepLoose checks the result of an in-place operator, an alias that the
+// caller frees at once.
+func (s *Scope) keepLoose(op string, args ...Tensor) libtch.Ctensor {
+	if *s.out == nil {
+		fail(op, libtchWords(), args...)
+	}
+	return *s.out
+}
+
+func handles(ts []Tensor, op string) []C.shim_tensor {
+	cs := make([]C.shim_tensor, len(ts))
+	for i, t := range ts {
+		cs[i] = C.shim_tensor(t.use(op))
+	}
+	if len(cs) == 0 {
+		fail(op, "no tensors")
+	}
+	return cs
+}

@@ -1,0 +1,236 @@
+package torch
+
+// #include "shim.h"
+import "C"
+
+import "github.com/sugarme/gotch/libtch"
+
+// One wrapper an operator; an operator is here because a model, a loss or the
+// sampler needs it. Shapes broadcast as in libtorch.
+
+func (s *Scope) unary(op string, f func(*libtch.Ctensor, libtch.Ctensor), a Tensor) Tensor {
+	f(s.slot(), a.use(op))
+	return s.keep(*s.out, op, a)
+}
+
+func (s *Scope) binary(op string, f func(*libtch.Ctensor, libtch.Ctensor, libtch.Ctensor), a, b Tensor) Tensor {
+	f(s.slot(), a.use(op), b.use(op))
+	return s.keep(*s.out, op, a, b)
+}
+
+func (s *Scope) scalar(op string, f func(*libtch.Ctensor, libtch.Ctensor, libtch.Cscalar), a Tensor, v float64) Tensor {
+	c := libtch.AtsFloat(v)
+	defer libtch.AtsFree(c)
+	f(s.slot(), a.use(op), c)
+	return s.keep(*s.out, op, a)
+}
+
+// Elementwise.
+
+func (s *Scope) Add(a, b Tensor) Tensor     { return s.binary("add", libtch.AtgAdd, a, b) }
+func (s *Scope) Sub(a, b Tensor) Tensor     { return s.binary("sub", libtch.AtgSub, a, b) }
+func (s *Scope) Mul(a, b Tensor) Tensor     { return s.binary("mul", libtch.AtgMul, a, b) }
+func (s *Scope) Div(a, b Tensor) Tensor     { return s.binary("div", libtch.AtgDiv, a, b) }
+func (s *Scope) Neg(a Tensor) Tensor        { return s.unary("neg", libtch.AtgNeg, a) }
+func (s *Scope) Exp(a Tensor) Tensor        { return s.unary("exp", libtch.AtgExp, a) }
+func (s *Scope) Log(a Tensor) Tensor        { return s.unary("log", libtch.AtgLog, a) }
+func (s *Scope) Square(a Tensor) Tensor     { return s.unary("square", libtch.AtgSquare, a) }
+func (s *Scope) Cos(a Tensor) Tensor        { return s.unary("cos", libtch.AtgCos, a) }
+func (s *Scope) Sin(a Tensor) Tensor        { return s.unary("sin", libtch.AtgSin, a) }
+func (s *Scope) Tanh(a Tensor) Tensor       { return s.unary("tanh", libtch.AtgTanh, a) }
+func (s *Scope) ReLU(a Tensor) Tensor       { return s.unary("relu", libtch.AtgRelu, a) }
+func (s *Scope) SiLU(a Tensor) Tensor       { return s.unary("silu", libtch.AtgSilu, a) }
+func (s *Scope) Sigmoid(a Tensor) Tensor    { return s.unary("sigmoid", libtch.AtgSigmoid, a) }
+func (s *Scope) LogSigmoid(a Tensor) Tensor { return s.unary("log_sigmoid", libtch.AtgLogSigmoid, a) }
+func (s *Scope) Scale(a Tensor, f float64) Tensor {
+	return s.scalar("scale", libtch.AtgMulScalar, a, f)
+}
+func (s *Scope) Shift(a Tensor, c float64) Tensor {
+	return s.scalar("shift", libtch.AtgAddScalar, a, c)
+}
+
+// Reductions.
+
+// Sum adds all elements, [] .
+func (s *Scope) Sum(a Tensor) Tensor {
+	libtch.AtgSum(s.slot(), a.use("sum"), int32(a.DType()))
+	return s.keep(*s.out, "sum", a)
+}
+
+// SumDim adds along dim, which disappears.
+func (s *Scope) SumDim(a Tensor, dim int64) Tensor {
+	libtch.AtgSumDimIntlist(s.slot(), a.use("sum"), []int64{dim}, 1, 0, int32(a.DType()))
+	return s.keep(*s.out, "sum", a)
+}
+
+// Mean averages all elements, [].
+func (s *Scope) Mean(a Tensor) Tensor {
+	libtch.AtgMean(s.slot(), a.use("mean"), int32(a.DType()))
+	return s.keep(*s.out, "mean", a)
+}
+
+// Softmax is exp normalised along the last dimension, in fp32.
+func (s *Scope) Softmax(a Tensor) Tensor {
+	libtch.AtgSoftmax(s.slot(), a.use("softmax"), -1, int32(Float))
+	return s.keep(*s.out, "softmax", a)
+}
+
+// LogSoftmax is the logarithm of Softmax, in fp32.
+func (s *Scope) LogSoftmax(a Tensor) Tensor {
+	libtch.AtgLogSoftmax(s.slot(), a.use("log_softmax"), -1, int32(Float))
+	return s.keep(*s.out, "log_softmax", a)
+}
+
+// ArgMax is the index of the largest element along the last dimension, long.
+func (s *Scope) ArgMax(a Tensor) Tensor {
+	libtch.AtgArgmax(s.slot(), a.use("argmax"), -1, 0, 0)
+	return s.keep(*s.out, "argmax", a)
+}
+
+// Products.
+
+// MatMul is the matrix product over the last two dimensions.
+func (s *Scope) MatMul(a, b Tensor) Tensor { return s.binary("matmul", libtch.AtgMatmul, a, b) }
+
+// Linear is x·Wᵀ + bias; an undefined bias is none.
+func (s *Scope) Linear(x, weight, bias Tensor) Tensor {
+	c := C.shim_linear(C.shim_tensor(x.use("linear")), C.shim_tensor(weight.use("linear")), C.shim_tensor(bias.use("linear")))
+	return s.keepShim(c, "linear", x, weight, bias)
+}
+
+// Shapes.
+
+// View gives a the shape without a copy where its strides allow, else with one.
+func (s *Scope) View(a Tensor, shape ...int64) Tensor {
+	sizes, n := dims(shape)
+	libtch.AtgReshape(s.slot(), a.use("view"), sizes, n)
+	return s.keep(*s.out, "view", a)
+}
+
+// Transpose swaps two dimensions, a view.
+func (s *Scope) Transpose(a Tensor, i, j int64) Tensor {
+	libtch.AtgTranspose(s.slot(), a.use("transpose"), i, j)
+	return s.keep(*s.out, "transpose", a)
+}
+
+// Narrow is elements start … start+n−1 of dim, a view.
+func (s *Scope) Narrow(a Tensor, dim, start, n int64) Tensor {
+	libtch.AtgNarrow(s.slot(), a.use("narrow"), dim, start, n)
+	return s.keep(*s.out, "narrow", a)
+}
+
+// Select is element i of dim, which disappears, a view.
+func (s *Scope) Select(a Tensor, dim, i int64) Tensor {
+	libtch.AtgSelect(s.slot(), a.use("select"), dim, i)
+	return s.keep(*s.out, "select", a)
+}
+
+// Unsqueeze inserts a dimension of size 1, a view.
+func (s *Scope) Unsqueeze(a Tensor, dim int64) Tensor {
+	libtch.AtgUnsqueeze(s.slot(), a.use("unsqueeze"), dim)
+	return s.keep(*s.out, "unsqueeze", a)
+}
+
+// Cat joins tensors along dim.
+func (s *Scope) Cat(dim int64, ts ...Tensor) Tensor {
+	cs := make([]libtch.Ctensor, len(ts))
+	for i, t := range ts {
+		cs[i] = t.use("cat")
+	}
+	libtch.AtgCat(s.slot(), cs, len(cs), dim)
+	return s.keep(*s.out, "cat", ts...)
+}
+
+// Clone copies a's elements into memory of its own.
+func (s *Scope) Clone(a Tensor) Tensor {
+	z := s.empty(a)
+	z.Set(a)
+	return z
+}
+
+func (s *Scope) empty(a Tensor) Tensor {
+	libtch.AtgEmptyLike(s.slot(), a.use("empty"))
+	return s.keep(*s.out, "empty", a)
+}
+
+// To converts a to d; it is a itself, by another handle, when it has d already.
+func (s *Scope) To(a Tensor, d DType) Tensor {
+	libtch.AtgToDtype(s.slot(), a.use("to"), int32(d), 0, 0)
+	return s.keep(*s.out, "to", a)
+}
+
+// Detach is a without its history.
+func (s *Scope) Detach(a Tensor) Tensor { return s.unary("detach", libtch.AtgDetach, a) }
+
+// Indexing.
+
+// Embedding is row ids[…] of weight, [..., D].
+func (s *Scope) Embedding(weight, ids Tensor) Tensor {
+	libtch.AtgEmbedding(s.slot(), weight.use("embedding"), ids.use("embedding"), -1, 0, 0)
+	return s.keep(*s.out, "embedding", weight, ids)
+}
+
+// Index is the entries of dim that the long vector index names.
+func (s *Scope) Index(a Tensor, dim int64, index Tensor) Tensor {
+	libtch.AtgIndexSelect(s.slot(), a.use("index"), dim, index.use("index"))
+	return s.keep(*s.out, "index", a, index)
+}
+
+// SegmentSum adds values[i] into element segments[i] of a zero vector of n.
+func (s *Scope) SegmentSum(values, segments Tensor, n int64) Tensor {
+	zero := s.Zeros(values.DType(), n)
+	libtch.AtgIndexAdd(s.slot(), zero.use("segment sum"), 0, segments.use("segment sum"), values.use("segment sum"))
+	return s.keep(*s.out, "segment sum", values, segments)
+}
+
+// PutRows sets dst[rows[i], positions[i]] = src[i], in place.
+func (s *Scope) PutRows(dst, rows, positions, src Tensor) {
+	const op = "put rows"
+	if C.shim_put_rows(C.shim_tensor(dst.use(op)), C.shim_tensor(rows.use(op)), C.shim_tensor(positions.use(op)), C.shim_tensor(src.use(op))) != 0 {
+		fail(op, shimWords(), dst, rows, positions, src)
+	}
+}
+
+// Set copies src's elements into t, in place, converting them.
+func (t Tensor) Set(src Tensor) {
+	if C.shim_copy(C.shim_tensor(t.use("set")), C.shim_tensor(src.use("set"))) != 0 {
+		fail("set", shimWords(), t, src)
+	}
+}
+
+// Layers.
+
+// RMSNorm is x / sqrt(mean(x²) + eps) · weight over the last dimension
+// (arXiv:1910.07467), summed in fp32.
+func (s *Scope) RMSNorm(x, weight Tensor, eps float64) Tensor {
+	c := C.shim_rms_norm(C.shim_tensor(x.use("rms_norm")), C.shim_tensor(weight.use("rms_norm")), C.double(eps))
+	return s.keepShim(c, "rms_norm", x, weight)
+}
+
+// Rope rotates x [B,H,T,K] by the angles whose cos and sin are given,
+// [T,K/2] or [B,1,T,K/2], pairing element i with i+K/2 (arXiv:2104.09864 in
+// Llama's layout).
+func (s *Scope) Rope(x, cos, sin Tensor) Tensor {
+	c := C.shim_rope(C.shim_tensor(x.use("rope")), C.shim_tensor(cos.use("rope")), C.shim_tensor(sin.use("rope")))
+	return s.keepShim(c, "rope", x, cos, sin)
+}
+
+// Attention is softmax(q·kᵀ/√K)·v for q [B,H,T,K] and k, v [B,G,S,K], H a
+// multiple of G. A defined mask is added to the scores, or is true where a
+// score counts; else causal masks the future.
+func (s *Scope) Attention(q, k, v, mask Tensor, causal bool) Tensor {
+	flag := C.int(0)
+	if causal && !mask.Defined() {
+		flag = 1
+	}
+	c := C.shim_attention(C.shim_tensor(q.use("attention")), C.shim_tensor(k.use("attention")),
+		C.shim_tensor(v.use("attention")), C.shim_tensor(mask.use("attention")), flag)
+	return s.keepShim(c, "attention", q, k, v, mask)
+}
+
+// TokenLogps is log softmax(logits)[ids[i]] of each row, fp32, for logits
+// [N,V] and ids [N].
+func (s *Scope) TokenLogps(logits, ids Tensor) Tensor {
+	c := C.shim_token_logps(C.shim_tensor(logits.use("token_logps")), C.shim_tensor(ids.use("token_logps")))
+	return s.keepShim(c, "token_logps", logits, ids)
+}

@@ -1,0 +1,196 @@
+#include "shim.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <string>
+#include <vector>
+
+namespace {
+
+thread_local std::string last_error;
+
+at::Tensor &ref(shim_tensor t) { return *static_cast<at::Tensor *>(t); }
+shim_tensor give(at::Tensor t) { return new at::Tensor(std::move(t)); }
+std::optional<at::Tensor> maybe(shim_tensor t) { return t ? std::make_optional(ref(t)) : std::nullopt; }
+
+std::vector<at::Tensor> list(shim_tensor *ts, int n) {
+  std::vector<at::Tensor> out;
+  out.reserve(n);
+  for (int i = 0; i < n; i++) out.push_back(ref(ts[i]));
+  return out;
+}
+
+// guard runs f and turns an exception into `failed` and the thread's last error.
+template <class R, class F>
+R guard(R failed, F f) {
+  try {
+    return f();
+  } catch (const c10::Error &e) {
+    last_error = e.what_without_backtrace();
+  } catch (const std::exception &e) {
+    last_error = e.what();
+  }
+  return failed;
+}
+
+template <class F>
+shim_tensor make(F f) {
+  return guard(shim_tensor(nullptr), [&] { return give(f()); });
+}
+
+template <class F>
+int run(F f) {
+  return guard(-1, [&] {
+    f();
+    return 0;
+  });
+}
+
+// turn rotates the halves (a, b) of x's last dimension by the angle whose
+// cosine and sine are given: (a·cos − b·sin, b·cos + a·sin).
+at::Tensor turn(const at::Tensor &x, const at::Tensor &cos, const at::Tensor &sin) {
+  auto half = x.size(-1) / 2;
+  auto out = at::empty(x.sizes(), x.options());
+  auto a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
+  auto p = out.narrow(-1, 0, half), q = out.narrow(-1, half, half);
+  at::mul_out(p, a, cos);
+  p.addcmul_(b, sin, -1);
+  at::mul_out(q, b, cos);
+  q.addcmul_(a, sin);
+  return out;
+}
+
+// Rope is turn with its inverse as gradient: nothing but the angles is saved.
+struct Rope : torch::autograd::Function<Rope> {
+  static at::Tensor forward(torch::autograd::AutogradContext *ctx, const at::Tensor &x, const at::Tensor &cos,
+                            const at::Tensor &sin) {
+    ctx->save_for_backward({cos, sin});
+    at::AutoDispatchBelowADInplaceOrView below;
+    return turn(x, cos, sin);
+  }
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext *ctx,
+                                               torch::autograd::tensor_list grads) {
+    auto saved = ctx->get_saved_variables();
+    return {turn(grads[0], saved[0], saved[1].neg()), at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+extern "C" {
+
+const char *shim_error() { return last_error.c_str(); }
+
+shim_tensor shim_from_memory(void *data, const int64_t *shape, int dims, int dtype) {
+  return make([&] {
+    return at::from_blob(data, at::IntArrayRef(shape, dims), at::TensorOptions(static_cast<at::ScalarType>(dtype)));
+  });
+}
+
+int shim_dtype(shim_tensor t) { return static_cast<int>(ref(t).scalar_type()); }
+int shim_dims(shim_tensor t) { return static_cast<int>(ref(t).dim()); }
+void shim_shape(shim_tensor t, int64_t *out) {
+  for (auto n : ref(t).sizes()) *out++ = n;
+}
+void *shim_data(shim_tensor t) {
+  auto &x = ref(t);
+  return x.is_cpu() && x.is_contiguous() ? x.data_ptr() : nullptr;
+}
+shim_tensor shim_to_cpu(shim_tensor t) {
+  return make([&] { return ref(t).detach().to(at::kCPU).contiguous(); });
+}
+int shim_copy(shim_tensor dst, shim_tensor src) {
+  return run([&] {
+    at::NoGradGuard off;
+    ref(dst).copy_(ref(src));
+  });
+}
+int64_t shim_storage_bytes(shim_tensor t) { return static_cast<int64_t>(ref(t).storage().nbytes()); }
+
+shim_tensor shim_rms_norm(shim_tensor x, shim_tensor weight, double eps) {
+  return make([&] {
+    auto &in = ref(x);
+    return at::rms_norm(in, ref(weight).sizes(), ref(weight), eps);
+  });
+}
+
+shim_tensor shim_rope(shim_tensor x, shim_tensor cos, shim_tensor sin) {
+  return make([&] { return Rope::apply(ref(x), ref(cos), ref(sin)); });
+}
+
+shim_tensor shim_attention(shim_tensor q, shim_tensor k, shim_tensor v, shim_tensor mask, int causal) {
+  return make([&] {
+    bool grouped = ref(q).size(1) != ref(k).size(1);
+    return at::scaled_dot_product_attention(ref(q), ref(k), ref(v), maybe(mask), 0.0, causal != 0, std::nullopt, grouped);
+  });
+}
+
+shim_tensor shim_linear(shim_tensor x, shim_tensor weight, shim_tensor bias) {
+  return make([&] { return at::linear(ref(x), ref(weight), maybe(bias)); });
+}
+
+shim_tensor shim_token_logps(shim_tensor logits, shim_tensor ids) {
+  return make([&] {
+    return at::cross_entropy_loss(ref(logits).to(at::kFloat), ref(ids), std::nullopt, at::Reduction::None).neg();
+  });
+}
+
+int shim_put_rows(shim_tensor dst, shim_tensor rows, shim_tensor positions, shim_tensor src) {
+  return run([&] { ref(dst).index_put_({ref(rows), ref(positions)}, ref(src)); });
+}
+
+int shim_gradients(shim_tensor loss, shim_tensor *params, shim_tensor *into, int n) {
+  return run([&] {
+    auto grads = torch::autograd::grad({ref(loss)}, list(params, n), {}, false, false, /*allow_unused=*/true);
+    at::NoGradGuard off;
+    for (int i = 0; i < n; i++)
+      if (grads[i].defined()) ref(into[i]).add_(grads[i]);
+  });
+}
+
+int shim_norm(shim_tensor *ts, int n, double *out) {
+  return run([&] {
+    at::NoGradGuard off;
+    *out = at::linalg_vector_norm(at::stack(at::_foreach_norm(list(ts, n), 2))).item<double>();
+  });
+}
+
+int shim_scale(shim_tensor *ts, int n, double factor) {
+  return run([&] {
+    at::NoGradGuard off;
+    at::_foreach_mul_(list(ts, n), factor);
+  });
+}
+
+int shim_adamw(shim_tensor *params, shim_tensor *grads, shim_tensor *m, shim_tensor *v, int n, double lr, double beta1,
+               double beta2, double eps, double decay, int64_t step) {
+  return run([&] {
+    at::NoGradGuard off;
+    auto p = list(params, n);
+    std::vector<at::Tensor> steps;
+    for (auto &t : p) steps.push_back(at::full({}, static_cast<double>(step), t.options().dtype(at::kFloat)));
+    at::_fused_adamw_(p, list(grads, n), list(m, n), list(v, n), {}, steps, lr, beta1, beta2, decay, eps,
+                      /*amsgrad=*/false, /*maximize=*/false);
+  });
+}
+
+void shim_set_threads(int n) { at::set_num_threads(n); }
+int shim_get_threads() { return at::get_num_threads(); }
+
+int shim_open_cuda(const char *library) {
+  if (!dlopen(library, RTLD_NOW | RTLD_GLOBAL)) {
+    last_error = dlerror();
+    return -1;
+  }
+  return guard(-1, [&] { return static_cast<int>(at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0); });
+}
+
+void shim_synchronize() {
+  if (at::globalContext().hasCUDA()) at::detail::getCUDAHooks().deviceSynchronize(at::detail::getCUDAHooks().current_device());
+}
+
+}  // extern "C"

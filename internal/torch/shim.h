@@ -1,0 +1,49 @@
+// What gotch's libtch lacks, as C functions. A tensor is a pointer to an
+// at::Tensor that the caller frees with libtch's at_free. A function that can
+// fail returns nullptr or -1 and leaves its words in shim_error of its thread.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef void *shim_tensor;
+
+const char *shim_error(void);
+
+// Memory and metadata.
+shim_tensor shim_from_memory(void *data, const int64_t *shape, int dims, int dtype);
+int shim_dtype(shim_tensor t);
+int shim_dims(shim_tensor t);
+void shim_shape(shim_tensor t, int64_t *out);
+void *shim_data(shim_tensor t); // nullptr unless dense and on the CPU
+shim_tensor shim_to_cpu(shim_tensor t);
+int shim_copy(shim_tensor dst, shim_tensor src);
+int64_t shim_storage_bytes(shim_tensor t);
+
+// Layers.
+shim_tensor shim_rms_norm(shim_tensor x, shim_tensor weight, double eps);
+shim_tensor shim_rope(shim_tensor x, shim_tensor cos, shim_tensor sin);
+shim_tensor shim_attention(shim_tensor q, shim_tensor k, shim_tensor v, shim_tensor mask, int causal);
+shim_tensor shim_linear(shim_tensor x, shim_tensor weight, shim_tensor bias);
+shim_tensor shim_token_logps(shim_tensor logits, shim_tensor ids);
+int shim_put_rows(shim_tensor dst, shim_tensor rows, shim_tensor positions, shim_tensor src);
+
+// Training.
+int shim_gradients(shim_tensor loss, shim_tensor *params, shim_tensor *into, int n);
+int shim_norm(shim_tensor *ts, int n, double *out);
+int shim_scale(shim_tensor *ts, int n, double factor);
+int shim_adamw(shim_tensor *params, shim_tensor *grads, shim_tensor *m, shim_tensor *v, int n, double lr, double beta1,
+               double beta2, double eps, double decay, int64_t step);
+
+// The machine.
+void shim_set_threads(int n);
+int shim_get_threads(void);
+int shim_open_cuda(const char *library); // devices found, or -1
+void shim_synchronize(void);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,185 @@
+package torch_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"radpo/internal/torch"
+)
+
+// run calls fn in a fresh scope and fails the test when a handle outlives it.
+func run(t *testing.T, fn func(*torch.Scope)) {
+	t.Helper()
+	before := torch.Live()
+	err := torch.Run(context.Background(), torch.CPU, func(s *torch.Scope) error { fn(s); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := torch.Live() - before; got != 0 {
+		t.Fatalf("%d handles outlived their scope", got)
+	}
+}
+
+func TestArithmetic(t *testing.T) {
+	run(t, func(s *torch.Scope) {
+		a := s.Floats([]float32{1, 2, 3, 4}, 2, 2)
+		b := s.Floats([]float32{10, 20}, 2)
+		got := s.Shift(s.Scale(s.Add(a, b), 2), 1).Floats()
+		want := []float32{23, 45, 27, 49}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Fatalf("got %v, want %v", got, want)
+			}
+		}
+	})
+}
+
+func TestOpErrorNamesShapes(t *testing.T) {
+	err := torch.Run(context.Background(), torch.CPU, func(s *torch.Scope) error {
+		s.MatMul(s.Zeros(torch.Float, 2, 3), s.Zeros(torch.Float, 4, 5))
+		return nil
+	})
+	var op *torch.OpError
+	if !errors.As(err, &op) {
+		t.Fatalf("got %v, want an OpError", err)
+	}
+	for _, want := range []string{"matmul", "float[2,3]", "float[4,5]"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q lacks %q", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "Exception raised") {
+		t.Errorf("%q holds a C++ stack", err)
+	}
+	if torch.Live() != 0 {
+		t.Errorf("%d handles leaked by a failing Run", torch.Live())
+	}
+}
+
+func TestTidyKeepsItsResultAlone(t *testing.T) {
+	run(t, func(s *torch.Scope) {
+		before := torch.Live()
+		kept := s.Tidy(func(s *torch.Scope) torch.Tensor {
+			return s.Square(s.Shift(s.Zeros(torch.Float, 3), 2))
+		})
+		if got := torch.Live() - before; got != 1 {
+			t.Errorf("%d handles live after Tidy, want 1", got)
+		}
+		if got := kept.Floats(); got[0] != 4 {
+			t.Errorf("got %v, want 4s", got)
+		}
+	})
+}
+
+func TestGradientsAccumulate(t *testing.T) {
+	run(t, func(s *torch.Scope) {
+		w := s.Trainable(s.Floats([]float32{1, 2}, 2))
+		unused := s.Trainable(s.Zeros(torch.Float, 1))
+		into := []torch.Tensor{s.Zeros(torch.Float, 2), s.Zeros(torch.Float, 1)}
+		for range 2 {
+			s.Each(func(s *torch.Scope) {
+				torch.Gradients(s.Sum(s.Square(w)), []torch.Tensor{w, unused}, into)
+			})
+		}
+		if got := into[0].Floats(); got[0] != 4 || got[1] != 8 {
+			t.Errorf("got %v, want [4 8]", got)
+		}
+		if got, want := torch.Norm(into), math.Sqrt(80); math.Abs(got-want) > 1e-6 {
+			t.Errorf("norm %v, want %v", got, want)
+		}
+	})
+}
+
+// TestRopeGradient holds the hand-written backward pass against differences.
+func TestRopeGradient(t *testing.T) {
+	run(t, func(s *torch.Scope) {
+		x := []float32{.1, .2, .3, .4, .5, .6, .7, .8}
+		cos, sin := s.Floats([]float32{.9, .1, -.3, .4}, 2, 2), s.Floats([]float32{.2, .8, .7, -.5}, 2, 2)
+		weights := s.Floats([]float32{1, -2, 3, .5, .25, -1, 2, 1}, 1, 1, 2, 4)
+		f := func(v []float32) torch.Tensor {
+			return s.Sum(s.Mul(weights, s.Rope(s.Trainable(s.Floats(v, 1, 1, 2, 4)), cos, sin)))
+		}
+		p := s.Trainable(s.Floats(x, 1, 1, 2, 4))
+		grad := s.Zeros(torch.Float, 1, 1, 2, 4)
+		torch.Gradients(s.Sum(s.Mul(weights, s.Rope(p, cos, sin))), []torch.Tensor{p}, []torch.Tensor{grad})
+		for i, got := range grad.Floats() {
+			up, down := append([]float32{}, x...), append([]float32{}, x...)
+			up[i] += .5
+			down[i] -= .5
+			want := f(up).Item() - f(down).Item() // linear: exact for any step
+			if math.Abs(float64(got)-want) > 1e-5 {
+				t.Errorf("element %d: got %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
+// TestTrainingDoesNotGrow takes 10,000 steps of a tiny model and compares
+// resident memory after a warm-up with resident memory at the end.
+func TestTrainingDoesNotGrow(t *testing.T) {
+	steps := 10_000
+	if testing.Short() {
+		steps = 1_000
+	}
+	run(t, func(s *torch.Scope) {
+		w := []torch.Tensor{s.Trainable(s.Zeros(torch.Float, 32, 32))}
+		g, m, v := []torch.Tensor{s.Zeros(torch.Float, 32, 32)}, []torch.Tensor{s.Zeros(torch.Float, 32, 32)}, []torch.Tensor{s.Zeros(torch.Float, 32, 32)}
+		x := s.Floats(make([]float32, 64*32), 64, 32)
+		opt := torch.AdamW{LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: 1e-8}
+		var warm int64
+		for i := range steps {
+			s.Each(func(s *torch.Scope) {
+				y := s.SiLU(s.Linear(x, w[0], torch.Tensor{}))
+				torch.Gradients(s.Mean(s.Square(s.Shift(y, -1))), w, g)
+				opt.Step(int64(i+1), w, g, m, v)
+				torch.ScaleAll(g, 0)
+			})
+			if i == steps/10 {
+				warm = resident(t)
+			}
+		}
+		if grown := resident(t) - warm; grown > 4<<20 {
+			t.Errorf("resident memory grew by %d KiB over %d steps", grown>>10, steps-steps/10)
+		}
+	})
+}
+
+func resident(t *testing.T) int64 {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Skip("no /proc: resident memory is not measured here")
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(data))[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// BenchmarkAdd is the price of one small operator: 1x256 + 1x256. Its peer is
+// tools/bench/op.py.
+func BenchmarkAdd(b *testing.B) {
+	err := torch.Run(context.Background(), torch.CPU, func(s *torch.Scope) error {
+		torch.SetThreads(1)
+		x, y := s.Zeros(torch.Float, 1, 256), s.Zeros(torch.Float, 1, 256)
+		b.ReportAllocs()
+		for b.Loop() {
+			s.Each(func(s *torch.Scope) {
+				for range 100 {
+					s.Add(x, y)
+				}
+			})
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/add")
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
