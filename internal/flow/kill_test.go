@@ -1,0 +1,74 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+const (
+	childDir    = "FLOW_TEST_RUN_FOLDER"
+	childSource = "FLOW_TEST_SOURCE"
+)
+
+// TestMain runs the long plan, slowly, when TestKill starts this binary again.
+func TestMain(m *testing.M) {
+	dir := os.Getenv(childDir)
+	if dir == "" {
+		os.Exit(m.Run())
+	}
+	pause := func() { time.Sleep(time.Millisecond) }
+	w := world{source: os.Getenv(childSource), made: pause, point: pause}
+	if err := runLong(context.Background(), dir, osFS{}, w); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// TestKill sends SIGKILL to real processes at random times, in one run folder
+// after another, and finishes each folder to what an unbroken run makes.
+func TestKill(t *testing.T) {
+	const enough = 25
+	w := calm(t)
+	want := unbroken(t, w)
+	rng := rand.New(rand.NewPCG(3, 4))
+	kills := 0
+	for kills < enough {
+		dir := filepath.Join(t.TempDir(), "run")
+		// Longer each time, so that a busy machine gets past its start at last.
+		for most := 50; !startAndKill(t, dir, w.source, time.Duration(rng.IntN(most))*time.Millisecond); most += 5 {
+			kills++
+		}
+		checkLong(t, dir, w, want)
+	}
+	t.Logf("%d kills", kills)
+}
+
+// startAndKill runs the plan in a process of its own and kills it after a
+// while. It says whether the process finished first.
+func startAndKill(t *testing.T, dir, source string, after time.Duration) bool {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = append(os.Environ(), childDir+"="+dir, childSource+"="+source)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(after, func() { cmd.Process.Kill() })
+	defer timer.Stop()
+	err = cmd.Wait()
+	if err != nil && cmd.ProcessState.Exited() {
+		t.Fatalf("the run failed by itself: %v", err)
+	}
+	return err == nil
+}
