@@ -1,0 +1,47 @@
+package augment
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Counts says what became of the responses. Causes count pairs, so that
+//
+//	pairs wanted = Pairs + TooFew + Identical + Tie + Margin + SameGoal
+//
+// with one pair wanted a prompt, two under rule both.
+type Counts struct {
+	Prompts   int `json:"prompts"`
+	Responses int `json:"responses"`
+	Empty     int `json:"empty"` // responses without text, left out of every pair
+
+	TooFew    int `json:"too_few"`   // no second response, or no middle one, was left
+	Identical int `json:"identical"` // both responses are the same ids
+	Tie       int `json:"tie"`       // both have the same raw score
+	Margin    int `json:"margin"`    // closer than augment.min_margin
+	SameGoal  int `json:"same_goal"` // ra: both print the same goal, so the two rows would contradict each other
+
+	Pairs int `json:"pairs"` // kept
+	Rows  int `json:"rows"`  // written
+}
+
+// Dropped is the number of pairs wanted and not kept.
+func (c Counts) Dropped() int { return c.TooFew + c.Identical + c.Tie + c.Margin + c.SameGoal }
+
+// String is one line for a log; causes that did not occur are left out.
+func (c Counts) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d prompts, %d responses: %d pairs kept as %d rows, %d dropped", c.Prompts, c.Responses, c.Pairs, c.Rows, c.Dropped())
+	for _, cause := range []struct {
+		name string
+		n    int
+	}{
+		{"too few responses", c.TooFew}, {"identical", c.Identical}, {"tie", c.Tie},
+		{"margin", c.Margin}, {"same goal", c.SameGoal}, {"empty responses", c.Empty},
+	} {
+		if cause.n > 0 {
+			fmt.Fprintf(&b, ", %s %d", cause.name, cause.n)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,18 @@
+// Package augment turns scored responses into training rows: it picks a better
+// and a worse response of each prompt and conditions the pair on the scores
+// they reached (paper, section 4).
+//
+//	samples + scores -> [choose] -> pairs -> [variants] -> rows
+//
+// With r the score of a response, a pair (better, worse) becomes
+//
+//	none      better over worse
+//	ra-plus   better over worse, goal r(better)
+//	ra        better over worse, goal r(better)  and
+//	          worse over better, goal r(worse)
+//
+// With attributes, the goal is the list of the response's levels, while the
+// order still follows the overall score.
+//
+// A pair that cannot teach is dropped and counted by its cause: see [Counts].
+package augment

@@ -1,0 +1,95 @@
+package augment
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"radpo/configs"
+	"radpo/internal/table"
+)
+
+// A response is a sample with its score.
+type response struct {
+	sample table.Sample
+	score  table.Score
+}
+
+// empty reports whether there is nothing to learn from: no ids, or no text
+// before the stop id.
+func (r response) empty() bool {
+	return len(r.sample.ResponseIDs) == 0 || strings.TrimSpace(r.sample.Text) == ""
+}
+
+// A pair is two responses to a prompt, ordered by the ranker's own scale. The
+// 1–10 scale would not do: clipping makes ties there.
+type pair struct{ better, worse response }
+
+// choose picks the pairs of one prompt, and counts those it cannot form.
+func choose(rule string, all []response, draw func(n int) int, counts *Counts) []pair {
+	rest := slices.DeleteFunc(slices.Clone(all), response.empty)
+	counts.Empty += len(all) - len(rest)
+	wanted := 1
+	if rule == "both" {
+		wanted = 2
+	}
+	if len(rest) < 2 {
+		counts.TooFew += wanted
+		return nil
+	}
+	// Sorted, ties by number, the order of the input does not matter.
+	slices.SortFunc(rest, byScore)
+	best, middle, worst := rest[0], rest[1:len(rest)-1], rest[len(rest)-1]
+
+	var pairs []pair
+	if rule != "best-random" {
+		pairs = append(pairs, pair{best, worst})
+	}
+	if rule != "best-worst" && len(middle) > 0 {
+		pairs = append(pairs, pair{best, middle[draw(len(middle))]})
+	}
+	counts.TooFew += wanted - len(pairs)
+	return pairs
+}
+
+// byScore puts the highest raw score first.
+func byScore(a, b response) int {
+	switch {
+	case a.score.Raw > b.score.Raw:
+		return -1
+	case a.score.Raw < b.score.Raw:
+		return 1
+	}
+	return int(a.sample.Sample) - int(b.sample.Sample)
+}
+
+// teaches reports whether p can be learnt from under c, and counts the cause
+// if not.
+func (p pair) teaches(c configs.Augment, counts *Counts) bool {
+	switch {
+	case slices.Equal(p.better.sample.ResponseIDs, p.worse.sample.ResponseIDs):
+		counts.Identical++
+	case p.better.score.Raw == p.worse.score.Raw:
+		counts.Tie++
+	case p.better.score.Score-p.worse.score.Score < c.MinMargin:
+		counts.Margin++
+	case c.Method == "ra" && slices.Equal(goal(c, p.better), goal(c, p.worse)):
+		counts.SameGoal++
+	default:
+		counts.Pairs++
+		return true
+	}
+	return false
+}
+
+// drawFrom is a random number below n that depends on its arguments alone, so
+// that neither order nor restarts change it. The bias of the remainder is below
+// n in 2⁶⁴.
+func drawFrom(seed int64, iteration int, promptID string) func(n int) int {
+	return func(n int) int {
+		h := sha256.Sum256(fmt.Appendf(nil, "augment %d %d %s", seed, iteration, promptID))
+		return int(binary.BigEndian.Uint64(h[:]) % uint64(n))
+	}
+}
