@@ -58,7 +58,7 @@ type Scale struct {
 // Augment says how scored responses become training rows.
 type Augment struct {
 	Method     string   `yaml:"method"`     // ra, ra-plus, none
-	Pair       string   `yaml:"pair"`       // best-worst, best-random, both
+	Pair       string   `yaml:"pair"`       // best-worst, best-random (of the middle ones), both: two pairs a prompt
 	Prompt     string   `yaml:"prompt"`     // wording: paper, released-code
 	Decimals   int      `yaml:"decimals"`   // of the goal in the prompt
 	Attributes []string `yaml:"attributes"` // empty: one overall goal

@@ -6,9 +6,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
 )
 
 // A shape is what kinds of YAML value there are, as far as keys care.
@@ -42,41 +39,6 @@ type value struct {
 	shape shape
 	text  string  // of a scalar
 	list  []value // of a list
-}
-
-// valueOf reads n. It fails on what a configuration has no use for, anchors
-// above all: without them a file cannot grow when read.
-func valueOf(n ast.Node) (v value, problem string) {
-	switch n := n.(type) {
-	case nil, *ast.NullNode:
-		return value{shape: shapeNull, text: "null"}, ""
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return value{shape: shapeMap}, ""
-	case *ast.SequenceNode:
-		v = value{shape: shapeList}
-		for _, e := range n.Values {
-			item, problem := valueOf(e)
-			if problem != "" {
-				return v, problem
-			}
-			v.list = append(v.list, item)
-		}
-		return v, ""
-	case *ast.LiteralNode:
-		return value{shape: shapeText, text: n.Value.Value}, ""
-	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
-		return v, "anchors and aliases are not supported; write the value out"
-	case *ast.TagNode:
-		return v, "tags are not supported; write the value without one"
-	}
-	t := n.GetToken()
-	if t == nil {
-		return v, "cannot be read"
-	}
-	if t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType {
-		return value{shape: shapeText, text: t.Value}, ""
-	}
-	return plain(t.Value), ""
 }
 
 // plain reads an unquoted scalar. The YAML library takes 5e-7 for text and
