@@ -1,0 +1,215 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A decoder knows what each id adds to the text.
+type decoder struct {
+	kind  decoderKind
+	texts []string // by id
+	bytes []int16  // by id: the byte that a byte token stands for, else -1; only byteFallback
+	strip bool     // drop one space that the text begins with
+	bare  bool     // drop every metaspace of the first token
+}
+
+type decoderKind uint8
+
+const (
+	textsJoined  decoderKind = iota
+	bytesJoined              // byte-level: texts are bytes of UTF-8
+	byteFallback             // SentencePiece BPE: some tokens are bytes
+)
+
+// Decode returns the text of ids. Ids without a token add nothing, nor do
+// special tokens if skipSpecial. Broken UTF-8 is mended as in the reference.
+func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
+	s := Stream{t: t, skip: skipSpecial}
+	out := make([]byte, 0, 4*len(ids))
+	for _, id := range ids {
+		out = s.push(out, id)
+	}
+	return string(s.flush(out))
+}
+
+// Stream starts the decoding of a sequence that arrives id by id, with special tokens left out.
+func (t *Tokenizer) Stream() *Stream { return &Stream{t: t, skip: true} }
+
+// A Stream decodes one sequence; all it returns, joined, is what
+// [Tokenizer.Decode] returns for all the ids. It is for one goroutine.
+type Stream struct {
+	t       *Tokenizer
+	skip    bool
+	held    []byte // bytes whose text depends on what follows
+	started bool   // a token has been seen
+	written bool   // text has been returned
+}
+
+// Push adds an id and returns the text that is certain now.
+func (s *Stream) Push(id int32) string { return string(s.push(nil, id)) }
+
+// Flush returns the rest of the text and makes s ready for another sequence.
+func (s *Stream) Flush() string {
+	out := s.flush(nil)
+	*s = Stream{t: s.t, skip: s.skip, held: s.held[:0]}
+	return string(out)
+}
+
+func (s *Stream) push(dst []byte, id int32) []byte {
+	k := s.t.kind(id)
+	if k == absent || k == special && s.skip {
+		return dst
+	}
+	d := &s.t.decoder
+	text := d.texts[id]
+	isFirst := !s.started
+	s.started = true
+	switch {
+	case d.kind == bytesJoined:
+		s.held = append(s.held, text...)
+		out, tail := appendRepaired(dst, s.held)
+		s.held = append(s.held[:0], tail...)
+		return out
+	case d.kind == byteFallback && d.bytes[id] >= 0:
+		s.held = append(s.held, byte(d.bytes[id]))
+		return dst
+	case d.bare && isFirst:
+		text = strings.ReplaceAll(s.t.tokens[id], metaspace, "")
+	}
+	return s.write(s.release(dst), text)
+}
+
+func (s *Stream) flush(dst []byte) []byte {
+	if s.t.decoder.kind == bytesJoined && len(s.held) > 0 {
+		s.held = s.held[:0]
+		return append(dst, replacement...)
+	}
+	return s.release(dst)
+}
+
+// release writes a run of byte tokens: as text if it is UTF-8, else one U+FFFD a byte.
+func (s *Stream) release(dst []byte) []byte {
+	if len(s.held) == 0 {
+		return dst
+	}
+	text := string(s.held)
+	if !utf8.ValidString(text) {
+		text = strings.Repeat(replacement, len(s.held))
+	}
+	s.held = s.held[:0]
+	return s.write(dst, text)
+}
+
+func (s *Stream) write(dst []byte, text string) []byte {
+	if s.t.decoder.strip && !s.written {
+		s.written = text != ""
+		text = strings.TrimPrefix(text, " ")
+	}
+	return append(dst, text...)
+}
+
+// parseDecoder reads the decoder section, of which there are three shapes.
+func parseDecoder(raw json.RawMessage, v *vocabulary) (d decoder, err error) {
+	var kinds []string
+	var parts []json.RawMessage
+	err = eachPart(raw, "decoders", func(kind string, raw json.RawMessage) error {
+		kinds, parts = append(kinds, kind), append(parts, raw)
+		return nil
+	})
+	if err == nil {
+		switch shape := strings.Join(kinds, " "); shape {
+		case "ByteLevel":
+			err = strict(parts[0], new(byteLevelSpec))
+			d = newBytesJoined(v)
+		case "Replace ByteFallback Fuse", "Replace ByteFallback Fuse Strip":
+			d, err = parseByteFallback(parts, v)
+		case "Metaspace":
+			d, err = parseTextsJoined(parts[0], v)
+		default:
+			err = fmt.Errorf("%.200q is not supported", shape)
+		}
+	}
+	if err != nil {
+		return d, fmt.Errorf("decoder: %w", err)
+	}
+	return d, nil
+}
+
+func newBytesJoined(v *vocabulary) decoder {
+	d := decoder{kind: bytesJoined, texts: make([]string, len(v.tokens))}
+	for id, token := range v.tokens {
+		d.texts[id], _ = tokenBytes(token)
+	}
+	return d
+}
+
+func parseByteFallback(parts []json.RawMessage, v *vocabulary) (d decoder, err error) {
+	var replace replaceSpec
+	if err := strict(parts[0], &replace); err != nil {
+		return d, err
+	}
+	if p := replace.Pattern; p.String == nil || *p.String != metaspace || p.Regex != nil || replace.Content != " " {
+		return d, errors.New("Replace is supported only from metaspace to space")
+	}
+	for _, part := range parts[1:3] {
+		if err := strict(part, new(struct {
+			Type string `json:"type"`
+		})); err != nil {
+			return d, err
+		}
+	}
+	if len(parts) == 4 {
+		var strip struct {
+			Type    string `json:"type"`
+			Content string `json:"content"`
+			Start   int    `json:"start"`
+			Stop    int    `json:"stop"`
+		}
+		if err := strict(parts[3], &strip); err != nil {
+			return d, err
+		}
+		if strip.Content != " " || strip.Start != 1 || strip.Stop != 0 {
+			return d, errors.New("Strip is supported only for one space at the start")
+		}
+		d.strip = true
+	}
+	d.kind, d.texts, d.bytes = byteFallback, spacedTexts(v), make([]int16, len(v.tokens))
+	for id, token := range v.tokens {
+		d.bytes[id] = byteToken(token)
+	}
+	return d, nil
+}
+
+func parseTextsJoined(raw json.RawMessage, v *vocabulary) (d decoder, err error) {
+	w, err := parseMetaspace(raw)
+	if err != nil {
+		return d, err
+	}
+	return decoder{texts: spacedTexts(v), bare: w.prefix != never}, nil
+}
+
+// spacedTexts is every token with spaces for metaspaces.
+func spacedTexts(v *vocabulary) []string {
+	texts := make([]string, len(v.tokens))
+	for id, token := range v.tokens {
+		texts[id] = strings.ReplaceAll(token, metaspace, " ")
+	}
+	return texts
+}
+
+// byteToken is the byte that a token such as <0x0A> stands for, or -1.
+func byteToken(token string) int16 {
+	if len(token) != 6 || token[:3] != "<0x" || token[5] != '>' {
+		return -1
+	}
+	b, err := strconv.ParseUint(token[3:5], 16, 8)
+	if err != nil {
+		return -1
+	}
+	return int16(b)
+}
