@@ -1,0 +1,81 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"radpo/internal/hf"
+	"radpo/internal/nn"
+	"radpo/internal/torch"
+)
+
+// Input is a batch of token sequences.
+type Input struct {
+	IDs       torch.Tensor // [B,T] long
+	Positions torch.Tensor // [B,T] long
+	Mask      torch.Tensor // [B,1,T,S] bool, true where a key is seen; undefined: causal
+	KV        nn.KV        // earlier tokens; nil: none
+}
+
+// A Body maps tokens to hidden states.
+type Body interface {
+	// Hidden is the final-normed hidden state of each token, [B,T,D].
+	Hidden(s *torch.Scope, in Input) torch.Tensor
+}
+
+// A Policy is a language model.
+type Policy interface {
+	Body
+	// Logits maps hidden states [..., D] to the vocabulary, [..., V].
+	Logits(s *torch.Scope, hidden torch.Tensor) torch.Tensor
+	Config() hf.Config
+}
+
+// architectures are the policies that config.json's architectures may name.
+var architectures = map[string]func(hf.Config) Policy{
+	"LlamaForCausalLM": newLlama,
+}
+
+// OpenPolicy binds the language model in f, in dtype d. A trainable model has
+// memory of its own; another may share the folder's mapped file, which must
+// stay open.
+func OpenPolicy(s *torch.Scope, f *hf.Folder, d torch.DType, trainable bool) (Policy, error) {
+	c, err := f.Config()
+	if err != nil {
+		return nil, err
+	}
+	build, err := architecture(f, c, architectures)
+	if err != nil {
+		return nil, err
+	}
+	p := build(c)
+	tied := []string{}
+	if c.TieWordEmbeddings {
+		tied = append(tied, "lm_head.weight")
+	}
+	return p, bind(s, f, p, d, trainable, tied...)
+}
+
+func architecture[V any](f *hf.Folder, c hf.Config, known map[string]V) (V, error) {
+	for _, name := range c.Architectures {
+		if v, ok := known[name]; ok {
+			return v, nil
+		}
+	}
+	var none V
+	return none, fmt.Errorf("%s: config.json: architecture %s is not supported here; supported: %s",
+		f.Name(), strings.Join(c.Architectures, ", "), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+}
+
+// DType is the torch type that a configuration names.
+func DType(name string) (torch.DType, error) {
+	switch name {
+	case "float32":
+		return torch.Float, nil
+	case "bfloat16":
+		return torch.BFloat16, nil
+	}
+	return 0, fmt.Errorf("dtype %q: want float32 or bfloat16", name)
+}

@@ -1,0 +1,199 @@
+package sampler
+
+import (
+	"context"
+	"fmt"
+
+	"radpo/internal/model"
+	"radpo/internal/torch"
+)
+
+// Options say how tokens are drawn.
+type Options struct {
+	Temperature float64 // 0: greedy
+	TopP        float64 // 1: off
+	TopK        int     // 0: off
+	MaxTokens   int     // limit of a response
+	Stop        []int   // ids that end a response and belong to it
+	Seed        int64
+}
+
+// A Request is a prompt and how many responses it wants. Their numbers count
+// from First.
+type Request struct {
+	Prompt []int32
+	N      int
+	First  int
+}
+
+// A Response is what the policy answered.
+type Response struct {
+	IDs      []int32
+	Logprobs []float32 // the model's own, temperature 1, nats
+	Stopped  bool      // its last id is a stop id
+}
+
+// Generate answers requests together as one batch and returns the responses
+// of each in order. ctx is checked at every token.
+func Generate(ctx context.Context, s *torch.Scope, p model.Policy, requests []Request, o Options) ([][]Response, error) {
+	for i, r := range requests {
+		if len(r.Prompt) == 0 {
+			return nil, fmt.Errorf("generate: prompt %d is empty", i)
+		}
+	}
+	out := make([][]Response, len(requests))
+	var err error
+	s.NoGrad(func(s *torch.Scope) {
+		s.Each(func(s *torch.Scope) {
+			b := start(s, p, requests, out, o)
+			for err = ctx.Err(); err == nil && len(b.live) > 0; err = ctx.Err() {
+				b.step(s, p, o)
+			}
+		})
+	})
+	return out, err
+}
+
+// A batch is the sequences that are being decoded.
+type batch struct {
+	cache cache
+	live  []*sequence // one a cache row
+	stop  map[int32]bool
+	pick  chooser
+	logps []float32 // [B,V] of the last step, reused
+}
+
+// A sequence is one response on its way.
+type sequence struct {
+	*Response
+	source stream
+	length int64 // tokens in its row: prompt and response
+	done   bool
+}
+
+// start computes the prompts, each once, and draws every first token.
+func start(s *torch.Scope, p model.Policy, requests []Request, out [][]Response, o Options) *batch {
+	b := &batch{cache: cache{scope: s}, stop: map[int32]bool{}, pick: chooser{temperature: o.Temperature, topP: o.TopP, topK: o.TopK}}
+	for _, id := range o.Stop {
+		b.stop[int32(id)] = true
+	}
+	var owner []int64 // of each row: which prompt
+	for i, r := range requests {
+		out[i] = make([]Response, r.N)
+		for k := range r.N {
+			b.live = append(b.live, &sequence{Response: &out[i][k], source: newStream(o.Seed, r.Prompt, r.First+k), length: int64(len(r.Prompt))})
+			owner = append(owner, int64(i))
+		}
+	}
+	s.Each(func(s *torch.Scope) {
+		last := b.prefill(s, p, requests)
+		rows := s.Longs(owner, int64(len(owner)))
+		b.cache.pick(s, rows)
+		b.draw(s, s.Index(p.Logits(s, last), 0, rows), o)
+	})
+	return b
+}
+
+// prefill returns the hidden state of each prompt's last token, [P,D].
+// Prompts are padded on the right: causal attention never looks there.
+func (b *batch) prefill(s *torch.Scope, p model.Policy, requests []Request) torch.Tensor {
+	width := 0
+	for _, r := range requests {
+		width = max(width, len(r.Prompt))
+	}
+	n := len(requests)
+	ids, positions, last := make([]int64, n*width), make([]int64, n*width), make([]int64, n)
+	for i, r := range requests {
+		for t := range width {
+			positions[i*width+t] = int64(t)
+			if t < len(r.Prompt) {
+				ids[i*width+t] = int64(r.Prompt[t])
+			}
+		}
+		last[i] = int64(i*width + len(r.Prompt) - 1)
+	}
+	rows, t := int64(n), int64(width)
+	b.cache.span = t
+	hidden := p.Hidden(s, model.Input{IDs: s.Longs(ids, rows, t), Positions: s.Longs(positions, rows, t), KV: &b.cache})
+	return s.Index(s.View(hidden, -1, hidden.Dim(-1)), 0, s.Longs(last, rows))
+}
+
+// step feeds each row its newest token and draws the next.
+func (b *batch) step(s *torch.Scope, p model.Policy, o Options) {
+	s.Each(func(s *torch.Scope) {
+		b.compact(s)
+		n := len(b.live)
+		if n == 0 {
+			return
+		}
+		ids, slots, rows := make([]int64, n), make([]int64, n), make([]int64, n)
+		b.cache.span = 0
+		for i, q := range b.live {
+			ids[i], slots[i], rows[i] = int64(q.IDs[len(q.IDs)-1]), q.length-1, int64(i)
+			b.cache.span = max(b.cache.span, q.length)
+		}
+		b.cache.reserve(s)
+		b.cache.rows, b.cache.at = s.Longs(rows, int64(n)), s.Longs(slots, int64(n))
+		in := model.Input{
+			IDs: s.Longs(ids, int64(n), 1), Positions: s.Longs(slots, int64(n), 1),
+			Mask: s.Bools(filled(slots, b.cache.span), int64(n), 1, 1, b.cache.span), KV: &b.cache,
+		}
+		hidden := p.Hidden(s, in)
+		b.draw(s, p.Logits(s, s.Select(hidden, 1, 0)), o)
+	})
+}
+
+// filled is true where row i has a token: slots 0 … last[i].
+func filled(last []int64, span int64) []bool {
+	mask := make([]bool, int64(len(last))*span)
+	for i, n := range last {
+		row := mask[int64(i)*span:]
+		for j := range n + 1 {
+			row[j] = true
+		}
+	}
+	return mask
+}
+
+// draw appends the next token to every row from logits [B,V].
+func (b *batch) draw(s *torch.Scope, logits torch.Tensor, o Options) {
+	vocabulary := int(logits.Dim(-1))
+	if n := len(b.live) * vocabulary; cap(b.logps) < n {
+		b.logps = make([]float32, n)
+	}
+	b.logps = b.logps[:len(b.live)*vocabulary]
+	s.LogSoftmax(logits).ReadFloats(b.logps)
+	for i, q := range b.live {
+		if q.done {
+			continue
+		}
+		row := b.logps[i*vocabulary : (i+1)*vocabulary]
+		id := b.pick.choose(row, q.source.uniform(len(q.IDs)))
+		q.IDs, q.Logprobs = append(q.IDs, int32(id)), append(q.Logprobs, row[id])
+		q.length++
+		q.Stopped = b.stop[int32(id)]
+		q.done = q.Stopped || len(q.IDs) >= o.MaxTokens
+	}
+}
+
+// compact drops finished rows once they are a quarter of the batch: copying
+// the cache costs more than decoding a few rows in vain.
+func (b *batch) compact(s *torch.Scope) {
+	var keep []int64
+	for i, q := range b.live {
+		if !q.done {
+			keep = append(keep, int64(i))
+		}
+	}
+	if len(keep) > 0 && len(keep)*4 > len(b.live)*3 {
+		return
+	}
+	live := b.live[:0]
+	for _, i := range keep {
+		live = append(live, b.live[i])
+	}
+	b.live = live
+	if len(keep) > 0 {
+		b.cache.pick(s, s.Longs(keep, int64(len(keep))))
+	}
+}
