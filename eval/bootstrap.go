@@ -1,0 +1,180 @@
+package eval
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"radpo/internal/table"
+)
+
+// resamples is the number of bootstrap draws: the ends of a 95 % interval are
+// then the 25th values from either side.
+const resamples = 1000
+
+// A statistic is a number over rows of which row i counts w[i] times; NaN
+// where the rows do not define it.
+type statistic func(w []float64) float64
+
+// A sheet collects measures.
+type sheet struct {
+	seed int64
+	rows []table.Measure
+}
+
+// add appends a statistic of rows, each belonging to a prompt, unless it is
+// undefined.
+func (s *sheet) add(name string, prompts []string, f statistic) {
+	w := make([]float64, len(prompts))
+	for i := range w {
+		w[i] = 1
+	}
+	value := f(w)
+	if !finite(value) {
+		return
+	}
+	lo, hi := s.interval(value, prompts, f)
+	s.rows = append(s.rows, table.Measure{Name: name, Value: value, Lo: lo, Hi: hi, N: int64(len(prompts))})
+}
+
+// fixed appends a number that has no sampling error.
+func (s *sheet) fixed(name string, value float64, n int64) {
+	if finite(value) {
+		s.rows = append(s.rows, table.Measure{Name: name, Value: value, Lo: value, Hi: value, N: n})
+	}
+}
+
+// share appends a mean of zeros and ones with Wilson's interval (1927), which
+// has width at 0 and 1 where the bootstrap has none. Its n is the number of
+// prompts: answers to one prompt count as a single observation.
+func (s *sheet) share(name string, prompts []string, values []float64) {
+	if len(values) == 0 {
+		return
+	}
+	const z = 1.959964 // of 95 %
+	p := stat.Mean(values, nil)
+	_, count := clusters(prompts)
+	n := float64(count)
+	middle := (p + z*z/(2*n)) / (1 + z*z/n)
+	half := z / (1 + z*z/n) * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	s.rows = append(s.rows, table.Measure{Name: name, Value: p, Lo: max(0, middle-half), Hi: min(1, middle+half), N: int64(len(values))})
+}
+
+// interval is the percentile bootstrap (Efron and Tibshirani 1993, chapter 13)
+// over prompts: a draw takes as many prompts as there are, with replacement,
+// each with all its rows. Draws under which f is undefined are left out.
+func (s *sheet) interval(value float64, prompts []string, f statistic) (lo, hi float64) {
+	of, count := clusters(prompts)
+	times := make([]float64, count)
+	w := make([]float64, len(prompts))
+	draws := make([]float64, 0, resamples)
+	rng := rand.New(rand.NewPCG(uint64(s.seed), uint64(count)))
+	for range resamples {
+		clear(times)
+		for range count {
+			times[rng.IntN(count)]++
+		}
+		for i, c := range of {
+			w[i] = times[c]
+		}
+		if v := f(w); finite(v) {
+			draws = append(draws, v)
+		}
+	}
+	if len(draws) == 0 {
+		return value, value
+	}
+	slices.Sort(draws)
+	return stat.Quantile(0.025, stat.LinInterp, draws, nil), stat.Quantile(0.975, stat.LinInterp, draws, nil)
+}
+
+// clusters numbers the prompts by first appearance: of[i] is row i's.
+func clusters(prompts []string) (of []int, count int) {
+	number := map[string]int{}
+	of = make([]int, len(prompts))
+	for i, p := range prompts {
+		n, ok := number[p]
+		if !ok {
+			n = len(number)
+			number[p] = n
+		}
+		of[i] = n
+	}
+	return of, len(number)
+}
+
+// mean is the weighted mean of the rows from first on, one a value.
+func mean(values []float64, first int) statistic {
+	return func(w []float64) float64 {
+		var sum, n float64
+		for i, v := range values {
+			sum += w[first+i] * v
+			n += w[first+i]
+		}
+		return sum / n // 0/0 is NaN: undefined
+	}
+}
+
+// difference is mean(a) − mean(b), over a's rows followed by b's.
+func difference(a, b []float64) statistic {
+	of, from := mean(a, 0), mean(b, len(a))
+	return func(w []float64) float64 { return of(w) - from(w) }
+}
+
+// spearman is the correlation of the rows' mid-ranks in x and in y.
+func spearman(x, y []float64) statistic {
+	byX, byY := order(x), order(y)
+	rx, ry := make([]float64, len(x)), make([]float64, len(y))
+	return func(w []float64) float64 {
+		rank(rx, x, byX, w)
+		rank(ry, y, byY, w)
+		var xx, xy, yy float64
+		for i := range w {
+			xx += w[i] * rx[i] * rx[i]
+			xy += w[i] * rx[i] * ry[i]
+			yy += w[i] * ry[i] * ry[i]
+		}
+		return xy / math.Sqrt(xx*yy) // 0/0 is NaN: one side is constant
+	}
+}
+
+// order returns the indices of v by ascending value.
+func order(v []float64) []int {
+	out := make([]int, len(v))
+	for i := range out {
+		out[i] = i
+	}
+	slices.SortStableFunc(out, func(a, b int) int {
+		switch {
+		case v[a] < v[b]:
+			return -1
+		case v[a] > v[b]:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// rank sets out[i] to the mid-rank of v[i], less the mean rank, among rows of
+// which row i counts w[i] times. Ranks are multiples of a half, so those of a
+// constant are exactly zero.
+func rank(out, v []float64, ascending []int, w []float64) {
+	total := 0.0
+	for _, x := range w {
+		total += x
+	}
+	below := 0.0
+	for i := 0; i < len(ascending); {
+		j, tied := i, 0.0
+		for ; j < len(ascending) && v[ascending[j]] == v[ascending[i]]; j++ {
+			tied += w[ascending[j]]
+		}
+		for ; i < j; i++ {
+			out[ascending[i]] = below + tied/2 - total/2
+		}
+		below += tied
+	}
+}

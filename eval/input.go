@@ -1,0 +1,171 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+
+	"radpo/internal/table"
+)
+
+// An Input is what a report is made of. Names of policies, attributes and the
+// rest become parts of measures' names: lower-case letters, digits, '-', '_'
+// and '.'.
+type Input struct {
+	Title      string
+	Prompts    []table.Prompt // held out, in the order in which answers are shown
+	Policies   []Policy       // in the order of the run: base first
+	Attributes []Attribute    // in the order of a several-valued goal
+	Unlearning []Unlearning   // base first
+	Curves     []Curve
+	Scales     []Scale // one an iteration
+	Timings    []Timing
+	Artifacts  []Artifact
+	Config     string // YAML
+	Seed       int64  // of the bootstrap
+}
+
+// A Policy is a model's answers to held-out prompts, with their scores.
+type Policy struct {
+	Name    string         // base, plain-1, iter-1, iter-2, …
+	Goal    []float64      // what it is asked for in use; empty: nothing
+	Samples []table.Sample // at several goals; an empty Goal asks for none
+	Scores  []table.Score  // the ranker's, row by row with Samples; Score is on 1–10
+	Rule    []table.Score  // the exact rule's, likewise; Raw is the reward on 1–10; nil when the run has none
+}
+
+// An Attribute is a quality that the ranker, and maybe the rule, scores apart.
+type Attribute struct {
+	Name   string
+	Ranker int // its place in Score.Attributes of the ranker; −1: none
+	Rule   int // its place in Score.Attributes of the rule; −1: none
+}
+
+// Unlearning is a policy's log-probabilities of a pairs table's responses.
+type Unlearning struct {
+	Name  string // base, plain, ra
+	Pairs []table.Pair
+	Refs  []table.Ref // row by row with Pairs, under the policy of this name
+}
+
+// A Scale says how one iteration's raw scores became 1–10.
+type Scale struct {
+	Name                    string  // iter-1, iter-2, …
+	Low, High               float64 // raw scores mapped to 1 and 10
+	Rows                    int64   // scored answers
+	ClippedLow, ClippedHigh int64   // of Rows, beyond Low and High
+	Mean                    float64 // of the raw scores
+	Pairs, Ties             int64   // pairs kept, and dropped because their scores tie
+}
+
+// A Timing is one stage of the run.
+type Timing struct {
+	Stage   string
+	Seconds float64
+	Reused  bool // from an earlier run
+}
+
+// An Artifact is a file or folder of the run, by a path relative to it.
+type Artifact struct{ Name, Path string }
+
+var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+
+// check reports all faults of the input at once.
+func (in Input) check() error {
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("eval: "+format, args...)) }
+	seen := map[string]bool{}
+	unique := func(kind, s string) {
+		if !validName.MatchString(s) {
+			fault("%s %q: a name has lower-case letters, digits, '-', '_' and '.' only", kind, s)
+		}
+		if seen[kind+s] {
+			fault("%s %q appears twice", kind, s)
+		}
+		seen[kind+s] = true
+	}
+	for _, a := range in.Attributes {
+		unique("attribute", a.Name)
+	}
+	for _, p := range in.Policies {
+		unique("policy", p.Name)
+		if err := p.check(in.Attributes); err != nil {
+			fault("policy %s: %w", p.Name, err)
+		}
+	}
+	for _, u := range in.Unlearning {
+		unique("unlearning", u.Name)
+		if err := u.check(); err != nil {
+			fault("unlearning %s: %w", u.Name, err)
+		}
+	}
+	for _, c := range in.Curves {
+		unique("curve", c.Name)
+	}
+	for _, s := range in.Scales {
+		unique("scale", s.Name)
+	}
+	return errors.Join(errs...)
+}
+
+// check holds scores to samples row by row.
+func (p Policy) check(attributes []Attribute) error {
+	if len(p.Scores) != len(p.Samples) || p.Rule != nil && len(p.Rule) != len(p.Samples) {
+		return fmt.Errorf("%d samples, %d scores, %d rule scores: score the samples table whole", len(p.Samples), len(p.Scores), len(p.Rule))
+	}
+	for i, s := range p.Samples {
+		if n := len(s.Goal); n > 1 && n != len(attributes) {
+			return fmt.Errorf("sample %d asks for %d scores, the run has %d attributes", i, n, len(attributes))
+		}
+		if !finite(s.Goal...) {
+			return fmt.Errorf("sample %d: goal %v is not finite", i, s.Goal)
+		}
+		if err := follows(p.Scores[i], s, p.Scores[i].Score, p.Scores[i].Raw); err != nil {
+			return fmt.Errorf("score %d: %w", i, err)
+		}
+		if p.Rule == nil {
+			continue
+		}
+		if err := follows(p.Rule[i], s, p.Rule[i].Raw); err != nil {
+			return fmt.Errorf("rule score %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// follows reports a score that is not of its sample or has no value.
+func follows(score table.Score, s table.Sample, values ...float64) error {
+	if score.PromptID != s.PromptID || score.Sample != s.Sample {
+		return fmt.Errorf("it is of prompt %q sample %d, the sample is %q %d: keep the samples' order", score.PromptID, score.Sample, s.PromptID, s.Sample)
+	}
+	if !finite(values...) {
+		return fmt.Errorf("prompt %q sample %d: %v is not finite", s.PromptID, s.Sample, values)
+	}
+	return nil
+}
+
+// check holds log-probabilities to pairs row by row.
+func (u Unlearning) check() error {
+	if len(u.Pairs) != len(u.Refs) {
+		return fmt.Errorf("%d pairs, %d log-probabilities: compute them over the pairs table whole", len(u.Pairs), len(u.Refs))
+	}
+	for i, p := range u.Pairs {
+		if p.ID != u.Refs[i].PairID {
+			return fmt.Errorf("row %d: log-probabilities of pair %q beside pair %q: keep the pairs' order", i, u.Refs[i].PairID, p.ID)
+		}
+		if !finite(float64(u.Refs[i].Chosen), float64(u.Refs[i].Rejected), p.RewardChosen, p.RewardRejected) {
+			return fmt.Errorf("row %d, pair %q: a value is not finite", i, p.ID)
+		}
+	}
+	return nil
+}
+
+func finite(vs ...float64) bool {
+	for _, v := range vs {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
+}

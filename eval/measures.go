@@ -1,0 +1,145 @@
+package eval
+
+import (
+	"path"
+
+	"radpo/internal/table"
+)
+
+// Measures returns every number of the report, in the order of the package's
+// list. It fails on rows that do not belong together.
+func Measures(in Input) ([]table.Measure, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	s := &sheet{seed: in.Seed}
+	for _, p := range in.Policies {
+		s.means(p, "reward/"+p.Name, always(p.reward))
+	}
+	for _, p := range in.Policies {
+		s.attributes(p, in.Attributes)
+	}
+	s.gains(in.Policies)
+	for _, p := range in.Policies {
+		s.means(p, "ranker/"+p.Name, always(p.mapped))
+		s.agreement(p, in.Attributes)
+	}
+	for _, p := range in.Policies {
+		s.dials(p, in.Attributes)
+	}
+	s.unlearning(in.Unlearning)
+	for _, p := range in.Policies {
+		s.rates(p, "finish/"+p.Name, p.finished)
+		s.rates(p, "parse/"+p.Name, p.parsed)
+		s.means(p, "length/"+p.Name, always(p.tokens))
+	}
+	for _, c := range in.Curves {
+		s.ends(c)
+	}
+	s.scales(in.Scales)
+	return s.rows, nil
+}
+
+// means adds a mean for each goal under name/goal, and the one asked as in
+// use under the name alone.
+func (s *sheet) means(p Policy, name string, value func(row int) (float64, bool)) {
+	if g, ok := p.inUse(); ok {
+		prompts, values := p.column(g.rows, value)
+		s.add(name, prompts, mean(values, 0))
+	}
+	for _, g := range p.groups() {
+		prompts, values := p.column(g.rows, value)
+		s.add(name+"/"+g.name, prompts, mean(values, 0))
+	}
+}
+
+// rates adds the share of all answers for which is holds, and the share for
+// each goal.
+func (s *sheet) rates(p Policy, name string, is func(row int) (holds, known bool)) {
+	value := func(row int) (float64, bool) {
+		holds, known := is(row)
+		if holds {
+			return 1, known
+		}
+		return 0, known
+	}
+	for _, g := range append([]group{{rows: p.all()}}, p.groups()...) {
+		prompts, values := p.column(g.rows, value)
+		s.share(path.Join(name, g.name), prompts, values)
+	}
+}
+
+// attributes adds each attribute's mean for each goal.
+func (s *sheet) attributes(p Policy, attributes []Attribute) {
+	for _, g := range p.groups() {
+		for k, a := range attributes {
+			prompts, values := p.column(g.rows, p.level(a, k))
+			s.add("attribute/"+p.Name+"/"+g.name+"/"+a.Name, prompts, mean(values, 0))
+		}
+	}
+}
+
+// gains compares each policy with every earlier one, each asked as in use, on
+// the prompts that both answered.
+func (s *sheet) gains(policies []Policy) {
+	for i, p := range policies {
+		for _, q := range policies[:i] {
+			a, okA := p.inUse()
+			b, okB := q.inUse()
+			if !okA || !okB {
+				continue
+			}
+			ap, av := p.column(a.rows, p.on(q, b.rows))
+			bp, bv := q.column(b.rows, q.on(p, a.rows))
+			s.add("gain/"+p.Name+"/over-"+q.Name, append(ap, bp...), difference(av, bv))
+		}
+	}
+}
+
+// on is p's reward where q's rows have an answer to the same prompt.
+func (p Policy) on(q Policy, rows []int) func(row int) (float64, bool) {
+	answered := map[string]bool{}
+	for _, r := range rows {
+		answered[q.Samples[r].PromptID] = true
+	}
+	return func(row int) (float64, bool) { return p.reward(row), answered[p.Samples[row].PromptID] }
+}
+
+// agreement adds the rank correlations of the ranker's raw scores with the
+// exact rule over all answers, and the same of each attribute.
+func (s *sheet) agreement(p Policy, attributes []Attribute) {
+	if p.Rule == nil {
+		return
+	}
+	rows := p.all()
+	prompts, rule := p.column(rows, always(p.reward))
+	_, ranker := p.column(rows, always(func(row int) float64 { return p.Scores[row].Raw }))
+	s.add("ranker/"+p.Name+"/spearman", prompts, spearman(ranker, rule))
+	for _, a := range attributes {
+		var both []int
+		for _, r := range rows {
+			_, okRanker := entry(p.Scores[r].Attributes, a.Ranker)
+			_, okRule := entry(p.Rule[r].Attributes, a.Rule)
+			if okRanker && okRule {
+				both = append(both, r)
+			}
+		}
+		prompts, ranker := p.column(both, func(r int) (float64, bool) { return entry(p.Scores[r].Attributes, a.Ranker) })
+		_, rule := p.column(both, func(r int) (float64, bool) { return entry(p.Rule[r].Attributes, a.Rule) })
+		s.add("ranker/"+p.Name+"/spearman/"+a.Name, prompts, spearman(ranker, rule))
+	}
+}
+
+// scales adds how each iteration's raw scores were mapped. Drift is the raw
+// mean less the first iteration's.
+func (s *sheet) scales(scales []Scale) {
+	for _, c := range scales {
+		name := "scale/" + c.Name
+		s.fixed(name+"/low", c.Low, c.Rows)
+		s.fixed(name+"/high", c.High, c.Rows)
+		s.fixed(name+"/clipped-low", float64(c.ClippedLow)/float64(c.Rows), c.Rows)
+		s.fixed(name+"/clipped-high", float64(c.ClippedHigh)/float64(c.Rows), c.Rows)
+		s.fixed(name+"/drift", c.Mean-scales[0].Mean, c.Rows)
+		s.fixed(name+"/ties", float64(c.Ties)/float64(c.Pairs+c.Ties), c.Pairs+c.Ties)
+	}
+}
