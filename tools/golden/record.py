@@ -30,7 +30,7 @@ def write(path, tensors, **facts):
 
 def tidy(folder):
     """Gives files the usual permissions: safetensors makes them private."""
-    for file in folder.iterdir():
+    for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
 
 
