@@ -93,11 +93,3 @@ func (c *cursor) integer() (int64, error) {
 	}
 	return strconv.ParseInt(s, 10, 64)
 }
-
-func (c *cursor) float() (float64, error) {
-	s, err := c.number()
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseFloat(s, 64)
-}

@@ -6,10 +6,12 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"radpo/internal/tokenizer"
@@ -22,8 +24,14 @@ type vector struct {
 	Bytes      []byte  `json:"b64"`
 	IDs        []int32 `json:"ids"`
 	IDsSpecial []int32 `json:"ids_special"`
+	IDsPlain   []int32 `json:"ids_plain"` // special tokens in the text taken as text
 	Decoded    *string `json:"dec"`
 	Skipped    *string `json:"dec_skip"`
+
+	// The head of a variant's vectors.
+	Variant string                     `json:"variant"`
+	Base    string                     `json:"base"`
+	Patch   map[string]json.RawMessage `json:"patch"`
 }
 
 func (v vector) text() string {
@@ -71,12 +79,20 @@ func readFile(t testing.TB, path string) []byte {
 	return data
 }
 
+// loaded holds each family's tokenizer from its first use on: loading a full
+// one takes longer than all its vectors, and all tests sharing one is a test too.
+var loaded sync.Map
+
 func load(t testing.TB, family string) *tokenizer.Tokenizer {
 	t.Helper()
+	if tok, ok := loaded.Load(family); ok {
+		return tok.(*tokenizer.Tokenizer)
+	}
 	tok, err := tokenizer.Parse(readFile(t, filepath.Join(dataDir(t, family), family+".tokenizer.json")))
 	if err != nil {
 		t.Fatal(err)
 	}
+	loaded.Store(family, tok)
 	return tok
 }
 
@@ -87,9 +103,7 @@ func vectors(t testing.TB, path string) []vector {
 	lines.Buffer(nil, 1<<24)
 	for lines.Scan() {
 		var v vector
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			t.Fatal(err)
-		}
+		unmarshal(t, lines.Bytes(), &v)
 		all = append(all, v)
 	}
 	if len(all) == 0 {
@@ -103,26 +117,87 @@ func TestEncodeVectors(t *testing.T) {
 		t.Run(family, func(t *testing.T) {
 			tok := load(t, family)
 			for _, v := range vectors(t, filepath.Join(dataDir(t, family), family+".jsonl")) {
-				if got := tok.AppendIDs(nil, v.text(), true); !slices.Equal(got, v.IDs) {
-					t.Errorf("AppendIDs(%q)\n got %v\nwant %v", v.text(), got, v.IDs)
-				}
-				if v.IDsSpecial != nil {
-					if got := tok.Encode(v.text()); !slices.Equal(got, v.IDsSpecial) {
-						t.Errorf("Encode(%q)\n got %v\nwant %v", v.text(), got, v.IDsSpecial)
-					}
-				}
-				want := strings.ToValidUTF8(v.Text, "")
-				if v.Decoded != nil {
-					want = *v.Decoded
-				} else if v.Bytes != nil {
-					continue // its decoded text is the repaired one, which no vector spells out
-				}
-				if got := tok.Decode(v.IDs, false); got != want {
-					t.Errorf("Decode(%v)\n got %q\nwant %q", v.IDs, got, want)
-				}
+				checkVector(t, tok, v)
 			}
 		})
 	}
+}
+
+// checkVector compares all that v tells.
+func checkVector(t *testing.T, tok *tokenizer.Tokenizer, v vector) {
+	t.Helper()
+	text := v.text()
+	if got := tok.AppendIDs(nil, text, true); !slices.Equal(got, v.IDs) {
+		t.Errorf("AppendIDs(%q, true)\n got %v\nwant %v", text, got, v.IDs)
+	}
+	if v.IDsSpecial != nil {
+		if got := tok.Encode(text); !slices.Equal(got, v.IDsSpecial) {
+			t.Errorf("Encode(%q)\n got %v\nwant %v", text, got, v.IDsSpecial)
+		}
+	}
+	if v.IDsPlain != nil {
+		if got := tok.AppendIDs(nil, text, false); !slices.Equal(got, v.IDsPlain) {
+			t.Errorf("AppendIDs(%q, false)\n got %v\nwant %v", text, got, v.IDsPlain)
+		}
+	}
+	want := &v.Text
+	if v.Decoded != nil {
+		want = v.Decoded
+	} else if v.Bytes != nil {
+		return // decodes to the repaired text, which the vector does not spell out
+	}
+	if got := tok.Decode(v.IDs, false); got != *want {
+		t.Errorf("Decode(%v)\n got %q\nwant %q", v.IDs, got, *want)
+	}
+}
+
+// TestVariants holds pipelines that no family's file has as it is: a base
+// tokenizer with some sections replaced.
+func TestVariants(t *testing.T) {
+	var tok *tokenizer.Tokenizer
+	var name string
+	for _, v := range vectors(t, "testdata/variants.jsonl") {
+		if v.Variant == "" {
+			t.Run(name, func(t *testing.T) { checkVector(t, tok, v) })
+			continue
+		}
+		name = v.Variant
+		var err error
+		if tok, err = tokenizer.Parse(patched(t, v.Base, v.Patch)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+}
+
+// patched is a mini tokenizer.json with sections replaced, those of the model one by one.
+func patched(t testing.TB, base string, patch map[string]json.RawMessage) []byte {
+	t.Helper()
+	var file, model, changed map[string]json.RawMessage
+	unmarshal(t, readFile(t, filepath.Join("testdata", base+".tokenizer.json")), &file)
+	unmarshal(t, file["model"], &model)
+	maps.Copy(file, patch)
+	if patch["model"] != nil {
+		unmarshal(t, patch["model"], &changed)
+		maps.Copy(model, changed)
+		file["model"] = marshal(t, model)
+	}
+	return marshal(t, file)
+}
+
+func unmarshal(t testing.TB, data []byte, v any) {
+	t.Helper()
+	if err := json.Unmarshal(data, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func marshal(t testing.TB, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 func TestDecodeVectors(t *testing.T) {
