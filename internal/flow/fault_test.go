@@ -71,7 +71,7 @@ func TestFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	faults := []error{syscall.ENOSPC, syscall.EIO, syscall.EDQUOT, syscall.EROFS}
-	stride := 5
+	stride := 7
 	if os.Getenv("FLOW_CRASH") == "all" {
 		stride = 1
 	}

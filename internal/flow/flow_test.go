@@ -263,6 +263,10 @@ func TestInterrupt(t *testing.T) {
 	if err := s.Run(ctx, plan); !errors.Is(err, flow.ErrInterrupted) {
 		t.Fatalf("Run under an ended context says %v, want ErrInterrupted", err)
 	}
+	want := []string{"run count: no artifact yet; continues after 3 parts"}
+	if diff := cmp.Diff(want, whys(t, s, plan)); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
 	var fresh int
 	run(t, s, []flow.Stage{counting(func(int) { fresh++ }).With(8, "count")})
 	if fresh != 5 {

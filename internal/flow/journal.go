@@ -69,10 +69,17 @@ func parseLine[T any](text []byte) (record T, err error) {
 	if err := json.Unmarshal(text, &l); err != nil {
 		return record, err
 	}
-	if sum := sha256.Sum256(l.Record); hex.EncodeToString(sum[:]) != l.Sum {
+	// The whole line, not the sum alone: JSON is lax about the case of keys.
+	if again, err := lineOf(l.Record); err != nil || !bytes.Equal(again, text) {
 		return record, errors.New("its checksum does not match")
 	}
 	return record, json.Unmarshal(l.Record, &record)
+}
+
+// lineOf is the text of a line, without its newline.
+func lineOf(record json.RawMessage) ([]byte, error) {
+	sum := sha256.Sum256(record)
+	return json.Marshal(line{Sum: hex.EncodeToString(sum[:]), Record: record})
 }
 
 // add appends a record. When it returns nil the record survives a power cut;
@@ -82,8 +89,7 @@ func (j *journal[T]) add(record T) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(raw)
-	text, err := json.Marshal(line{Sum: hex.EncodeToString(sum[:]), Record: raw})
+	text, err := lineOf(raw)
 	if err != nil {
 		return err
 	}

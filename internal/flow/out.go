@@ -48,7 +48,7 @@ func (o *Out) commit(name string, write func(dir string) error) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	tmp := o.partDir(name) + tmpSuffix
+	tmp := partDir(o.work, name) + tmpSuffix
 	if err := o.fs.removeAll(tmp); err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (o *Out) commit(name string, write func(dir string) error) error {
 		return err
 	}
 	delete(o.parts, name)
-	if err := move(o.fs, tmp, o.partDir(name)); err != nil {
+	if err := move(o.fs, tmp, partDir(o.work, name)); err != nil {
 		return err
 	}
 	if err := o.journal.add(part{Name: name, Files: files}); err != nil {
@@ -76,7 +76,7 @@ func (o *Out) commit(name string, write func(dir string) error) error {
 // Part is the folder of a committed part. Parts of an earlier run were hashed
 // when this one started; those that did not match their record are gone.
 func (o *Out) Part(name string) (dir string, ok bool) {
-	return o.partDir(name), o.parts[name]
+	return partDir(o.work, name), o.parts[name]
 }
 
 // Parts lists the committed parts by name.
@@ -88,10 +88,22 @@ func (o *Out) Drop(name string) error {
 		return err
 	}
 	delete(o.parts, name)
-	return o.fs.removeAll(o.partDir(name))
+	return o.fs.removeAll(partDir(o.work, name))
 }
 
-func (o *Out) partDir(name string) string { return filepath.Join(o.work, "parts", name) }
+func partDir(work, name string) string { return filepath.Join(work, "parts", name) }
+
+// partNames lists what stands among the parts of a work folder, whole or not.
+func partNames(work string) (names []string) {
+	entries, err := os.ReadDir(partDir(work, ""))
+	if err != nil {
+		return nil // no folder, no parts
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
 
 // openOut prepares the work folder of a stage: no output yet, and of the parts
 // only those that are whole.
@@ -100,7 +112,7 @@ func openOut(ctx context.Context, fsys fsys, work string) (*Out, error) {
 	if err := fsys.removeAll(o.Dir()); err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{o.Dir(), o.partDir("")} {
+	for _, dir := range []string{o.Dir(), partDir(o.work, "")} {
 		if err := makeDir(fsys, dir); err != nil {
 			return nil, err
 		}
@@ -114,23 +126,24 @@ func openOut(ctx context.Context, fsys fsys, work string) (*Out, error) {
 	for _, p := range records {
 		latest[p.Name] = p.Files
 	}
-	entries, err := os.ReadDir(o.partDir(""))
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		files, recorded := latest[e.Name()]
-		whole, err := wholePart(ctx, o.partDir(e.Name()), files)
+	return o, o.keepWhole(ctx, latest)
+}
+
+// keepWhole takes over the parts that are as recorded and removes the others.
+func (o *Out) keepWhole(ctx context.Context, latest map[string][]file) error {
+	for _, name := range partNames(o.work) {
+		files, recorded := latest[name]
+		whole, err := wholePart(ctx, partDir(o.work, name), files)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if recorded && whole {
-			o.parts[e.Name()] = true
-		} else if err := fsys.removeAll(o.partDir(e.Name())); err != nil {
-			return nil, err
+			o.parts[name] = true
+		} else if err := o.fs.removeAll(partDir(o.work, name)); err != nil {
+			return err
 		}
 	}
-	return o, nil
+	return nil
 }
 
 // wholePart says whether a part is as recorded. Unlike an artifact, a bad part

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"radpo/internal/progress"
 )
 
 // A Step is what Run would do with one stage of a plan.
@@ -40,6 +42,9 @@ func (s *Store) Plan(plan []Stage) ([]Step, error) {
 		default:
 			maker[n.print] = n.Name
 			step.Why = s.why(n)
+			if kept := len(partNames(s.work(n.print))); kept > 0 {
+				step.Why += fmt.Sprintf("; continues after %d parts", kept)
+			}
 		}
 		steps = append(steps, step)
 	}
@@ -66,7 +71,9 @@ func (s *Store) resolve(ctx context.Context, plan []Stage) ([]node, error) {
 			return nil, fmt.Errorf("plan: two entries are named %s", stage.Name)
 		}
 		if stage.run == nil {
-			print, err := s.hashSource(ctx, stage.source)
+			bar := progress.Start(ctx, 0, "MiB of "+stage.Name+" hashed")
+			print, err := s.hashSource(ctx, stage.source, bar)
+			bar.Done()
 			if err != nil {
 				return nil, fmt.Errorf("source %s: %w", stage.Name, err)
 			}

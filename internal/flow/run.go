@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"radpo/internal/progress"
@@ -30,6 +29,7 @@ func (s *Store) Run(ctx context.Context, plan []Stage) error {
 	}
 	display := progress.From(ctx)
 	display.Plan(todo)
+	defer display.Stop()
 	for i, n := range nodes {
 		if err := s.ensure(ctx, display, i, len(nodes), n); err != nil {
 			return s.explain(ctx, fmt.Errorf("stage %s: %w", n.Name, err))
@@ -62,8 +62,7 @@ func (s *Store) ensure(ctx context.Context, display *progress.Display, i, total 
 // make runs a stage and commits what it wrote.
 func (s *Store) make(ctx context.Context, n node) error {
 	started := time.Now()
-	work := filepath.Join(s.dir, "work", n.print.String())
-	out, err := openOut(ctx, s.fs, work)
+	out, err := openOut(ctx, s.fs, s.work(n.print))
 	if err != nil {
 		return err
 	}

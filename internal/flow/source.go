@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"radpo/internal/progress"
 )
 
 // maxDepth bounds the folders of a source: a link to its own parent has no end.
@@ -29,13 +31,13 @@ type sourceHash struct {
 	Sum   string `json:"sha256"`
 }
 
-// hashSource fingerprints the file or folder at path.
-func (s *Store) hashSource(ctx context.Context, path string) (Fingerprint, error) {
+// hashSource fingerprints the file or folder at path; bar counts the MiB read.
+func (s *Store) hashSource(ctx context.Context, path string, bar *progress.Bar) (Fingerprint, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return Fingerprint{}, err
 	}
-	files, err := s.walkSource(ctx, abs, "", 0)
+	files, err := s.walkSource(ctx, bar, abs, "", 0)
 	if err != nil {
 		return Fingerprint{}, err
 	}
@@ -45,13 +47,13 @@ func (s *Store) hashSource(ctx context.Context, path string) (Fingerprint, error
 
 // walkSource describes the files at and below full, by their names below the
 // source, in the order of os.ReadDir.
-func (s *Store) walkSource(ctx context.Context, full, rel string, depth int) ([]file, error) {
+func (s *Store) walkSource(ctx context.Context, bar *progress.Bar, full, rel string, depth int) ([]file, error) {
 	info, err := os.Stat(full) // follows links
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		sum, err := s.sourceSum(ctx, full, info)
+		sum, err := s.sourceSum(ctx, bar, full, info)
 		return []file{{Path: rel, Size: info.Size(), Sum: sum}}, err
 	}
 	if depth == maxDepth {
@@ -66,7 +68,7 @@ func (s *Store) walkSource(ctx context.Context, full, rel string, depth int) ([]
 		if strings.HasPrefix(e.Name(), ".") {
 			continue // .git, .cache: their content changes without the source's
 		}
-		below, err := s.walkSource(ctx, filepath.Join(full, e.Name()), path.Join(rel, e.Name()), depth+1)
+		below, err := s.walkSource(ctx, bar, filepath.Join(full, e.Name()), path.Join(rel, e.Name()), depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +79,7 @@ func (s *Store) walkSource(ctx context.Context, full, rel string, depth int) ([]
 
 // sourceSum is the hex sha256 of a file, from the last run's notes when the
 // file is as it was then.
-func (s *Store) sourceSum(ctx context.Context, path string, info os.FileInfo) (string, error) {
+func (s *Store) sourceSum(ctx context.Context, bar *progress.Bar, path string, info os.FileInfo) (string, error) {
 	if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s is not a regular file", path)
 	}
@@ -95,6 +97,7 @@ func (s *Store) sourceSum(ctx context.Context, path string, info os.FileInfo) (s
 	if err != nil {
 		return "", err
 	}
+	bar.Add(info.Size() >> 20)
 	after, err := os.Stat(path)
 	if err != nil {
 		return "", err

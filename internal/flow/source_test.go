@@ -45,7 +45,7 @@ func sourceStore(t *testing.T, dir string) *Store {
 
 func hash(t *testing.T, s *Store, path string) Fingerprint {
 	t.Helper()
-	print, err := s.hashSource(t.Context(), path)
+	print, err := s.hashSource(t.Context(), path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,14 +148,14 @@ func TestBadSources(t *testing.T) {
 		filepath.Join(dir, "absent"): "no such file",
 		"/dev/null":                  "not a regular file",
 	} {
-		if _, err := s.hashSource(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := s.hashSource(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("hashing %s says %v, want %q", path, err, want)
 		}
 	}
 	files(t, dir, "ok", "x")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.hashSource(ctx, filepath.Join(dir, "ok")); !errors.Is(err, context.Canceled) {
+	if _, err := s.hashSource(ctx, filepath.Join(dir, "ok"), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("hashing under an ended context says %v", err)
 	}
 }

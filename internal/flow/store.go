@@ -114,15 +114,27 @@ func (s *Store) sweep() error {
 		if print.UnmarshalText([]byte(e.Name())) != nil {
 			continue // not ours
 		}
-		stale := filepath.Join(work, outDir)
+		stale := []string{filepath.Join(work, outDir)}
 		if _, done := s.Path(print); done {
-			stale = work
+			stale[0] = work
 		}
-		if err := s.fs.removeAll(stale); err != nil {
-			return err
+		for _, part := range partNames(work) {
+			if strings.HasSuffix(part, tmpSuffix) {
+				stale = append(stale, partDir(work, part))
+			}
+		}
+		for _, path := range stale {
+			if err := s.fs.removeAll(path); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// work is the folder in which an artifact is made.
+func (s *Store) work(print Fingerprint) string {
+	return filepath.Join(s.dir, "work", print.String())
 }
 
 // Close gives the run folder back.

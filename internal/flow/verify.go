@@ -7,23 +7,30 @@ import (
 	"maps"
 	"os"
 	"slices"
+
+	"radpo/internal/progress"
 )
 
 // Verify hashes every file of every artifact and returns an error for each that
-// is not as recorded. Artifacts whose folder was deleted are none.
+// is not as recorded; a file that no record names counts too. Artifacts whose
+// folder was deleted are none.
 func (s *Store) Verify(ctx context.Context) (bad []error) {
 	oldest := func(a, b record) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name)) }
-	for _, r := range slices.SortedFunc(maps.Values(s.made), oldest) {
-		dir := s.folder(r.Name, r.Fingerprint)
-		if _, err := os.Stat(dir); os.IsNotExist(err) {
-			continue
-		}
-		for _, err := range checkSums(ctx, dir, r.Files) {
-			bad = append(bad, fmt.Errorf("artifact of stage %s: %w", r.Name, err))
+	records := slices.SortedFunc(maps.Values(s.made), oldest)
+	records = slices.DeleteFunc(records, func(r record) bool {
+		_, err := os.Stat(s.folder(r.Name, r.Fingerprint))
+		return os.IsNotExist(err)
+	})
+	bar := progress.Start(ctx, int64(len(records)), "artifacts verified")
+	defer bar.Done()
+	for _, r := range records {
+		for _, err := range checkSums(ctx, s.folder(r.Name, r.Fingerprint), r.Files) {
+			bad = append(bad, fmt.Errorf("stage %s: %w", r.Name, err))
 		}
 		if ctx.Err() != nil {
-			return append(bad, ErrInterrupted)
+			return []error{fmt.Errorf("verify: %w", ErrInterrupted)}
 		}
+		bar.Add(1)
 	}
 	return bad
 }

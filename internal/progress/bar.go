@@ -28,6 +28,7 @@ func Start(ctx context.Context, total int64, unit string) *Bar {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.bar = &Bar{d: d, total: total, unit: unit, started: d.now()}
+	d.shown = d.bar.started // what ends at once is never shown
 	return d.bar
 }
 
@@ -61,7 +62,7 @@ func (b *Bar) change(f func()) {
 		return
 	}
 	f()
-	if b.d.bar == b && b.d.label != "" {
+	if b.d.bar == b {
 		b.d.update()
 	}
 }

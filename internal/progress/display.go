@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
 )
 
 const (
@@ -31,7 +29,7 @@ type Display struct {
 	started  time.Time
 	bar      *Bar // the newest of the stage
 	shown    time.Time
-	frame    *progressbar.ProgressBar // on the screen now; nil for none
+	drawn    bool // a frame stands on the last line
 }
 
 // New shows progress on w: with a bar that is redrawn in place if w is a
@@ -106,14 +104,27 @@ func (d *Display) StageDone() {
 	d.print(text)
 }
 
+// Stop ends the display of a stage that did not end well, and leaves the line
+// to what comes next.
+func (d *Display) Stop() {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clear()
+	d.label, d.bar = "", nil
+}
+
 // Write passes whole lines of other output, such as a log, through to the
 // display's writer and keeps the bar below them.
 func (d *Display) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	drawn := d.drawn
 	d.clear()
 	n, err := d.w.Write(p)
-	if d.terminal && d.label != "" {
+	if drawn {
 		d.show()
 	}
 	return n, err
@@ -145,38 +156,23 @@ func (d *Display) update() {
 
 // show draws a frame over the last one.
 func (d *Display) show() {
-	d.clear()
-	total := int64(-1) // a spinner
-	if d.bar != nil && d.bar.total > 0 {
-		total = d.bar.total
-	}
-	d.frame = progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(d.w),
-		progressbar.OptionSetWidth(24),
-		progressbar.OptionSetDescription(d.status()),
-		progressbar.OptionShowDescriptionAtLineEnd(),
-		progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetSpinnerChangeInterval(0),
-	)
-	if d.bar != nil && total > 0 {
-		_ = d.frame.Set64(min(d.bar.n, total)) // draws; see print on errors
-	} else {
-		_ = d.frame.RenderBlank()
-	}
-	d.shown = d.now()
+	_, _ = io.WriteString(d.w, "\r"+cut(d.frame(), width(d.w)-1)+erase)
+	d.drawn, d.shown = true, d.now()
 }
 
 func (d *Display) clear() {
-	if d.frame != nil {
-		_ = d.frame.Clear()
-		d.frame = nil
+	if d.drawn {
+		_, _ = io.WriteString(d.w, "\r"+erase)
+		d.drawn = false
 	}
 }
 
 // status is the stage's line: how far, how fast, how long.
 func (d *Display) status() string {
-	parts := []string{d.label}
+	var parts []string
+	if d.label != "" {
+		parts = append(parts, d.label)
+	}
 	left := d.forecast.usual(d.name) - d.now().Sub(d.started)
 	if b := d.bar; b != nil {
 		parts = append(parts, b.summary())
@@ -185,7 +181,7 @@ func (d *Display) status() string {
 			parts = append(parts, short(l)+" left")
 		}
 	}
-	if run, ok := d.forecast.left(left); ok {
+	if run, ok := d.forecast.left(left); ok && d.label != "" {
 		parts = append(parts, "run "+short(run)+" left")
 	}
 	return strings.Join(parts, ", ")
