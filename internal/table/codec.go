@@ -11,10 +11,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-var (
-	errNull = errors.New("null")
-	errUTF8 = errors.New("text is not UTF-8")
-)
+var errNull = errors.New("null")
 
 // A codec moves values of one Go type into and out of Arrow arrays.
 type codec interface {
@@ -59,7 +56,7 @@ func (text) dataType() arrow.DataType { return arrow.BinaryTypes.String }
 func (text) append(b array.Builder, v reflect.Value) (int, error) {
 	s := v.String()
 	if !utf8.ValidString(s) {
-		return 0, errUTF8
+		return 0, errNotUTF8
 	}
 	b.(*array.StringBuilder).Append(s)
 	return len(s) + 4, nil
@@ -72,7 +69,7 @@ func (text) set(a arrow.Array, i int, v reflect.Value) error {
 	}
 	s := a.(*array.String).Value(i)
 	if !utf8.ValidString(s) {
-		return errUTF8
+		return errNotUTF8
 	}
 	v.SetString(strings.Clone(s))
 	return nil

@@ -1,0 +1,131 @@
+package table
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Bounds on one row of a file that others wrote.
+const (
+	maxRowBytes  = 64 << 20
+	maxRowValues = 1 << 20 // texts, numbers, lists and objects
+)
+
+// A foreignRow is one row of a file that others wrote.
+type foreignRow struct {
+	at   string         // ":12" (a line) or ": row 12", to put behind the path
+	cols map[string]any // the wanted columns that the row has
+}
+
+// readForeign yields the rows of a JSONL file, a JSON array, a Parquet file,
+// an Arrow stream or file, or a datasets folder, told apart by content. A
+// value is nil, string, bool, json.Number, int64, float64, []any or
+// map[string]any.
+//
+// The error of a row names it, and the rows after it follow; an error of the
+// file ends the sequence.
+func readForeign(path string, want []string) iter.Seq2[foreignRow, error] {
+	return func(yield func(foreignRow, error) bool) {
+		kind, err := sniff(path)
+		if err != nil {
+			yield(foreignRow{}, err)
+			return
+		}
+		seen := 0
+		for row, err := range kind(path, want) {
+			seen++
+			if !yield(row, err) {
+				return
+			}
+		}
+		if seen == 0 {
+			yield(foreignRow{}, fmt.Errorf("%s: no rows", path))
+		}
+	}
+}
+
+type rowReader func(path string, want []string) iter.Seq2[foreignRow, error]
+
+// sniff tells what a path holds by its first bytes.
+func sniff(path string) (rowReader, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if st.IsDir() {
+		return arrowFolder, nil
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a file or folder", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	head, err := bufio.NewReader(f).Peek(1024)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	starts := func(s string) bool { return bytes.HasPrefix(head, []byte(s)) }
+	switch text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte(bom)), " \t\r\n"); {
+	case len(head) == 0:
+		return nil, fmt.Errorf("%s: the file is empty", path)
+	case starts("PAR1"):
+		return parquetRows, nil
+	case starts(fileMagic), starts("\xff\xff\xff\xff"):
+		return arrowFile, nil
+	case starts("\x1f\x8b"), starts("\x28\xb5\x2f\xfd"):
+		return nil, fmt.Errorf("%s: the file is compressed: unpack it first", path)
+	case starts("\xff\xfe"), starts("\xfe\xff"):
+		return nil, fmt.Errorf("%s: the text is UTF-16: convert it to UTF-8", path)
+	case len(text) > 0 && text[0] == '[':
+		return jsonArray, nil
+	}
+	return jsonLines, nil
+}
+
+// A budget bounds what is made of one row: lists in a damaged file can share
+// their elements and so claim far more than the file holds.
+type budget struct{ bytes, values int }
+
+func newBudget() *budget { return &budget{maxRowBytes, maxRowValues} }
+
+var errNotUTF8 = errors.New("text is not UTF-8")
+
+var errTooBig = fmt.Errorf("the row is larger than %d bytes or %d values", maxRowBytes, maxRowValues)
+
+// spend takes one value of n bytes.
+func (b *budget) spend(n int) error {
+	b.bytes -= n
+	b.values--
+	if b.bytes < 0 || b.values < 0 {
+		return errTooBig
+	}
+	return nil
+}
+
+// hasAny checks that a file has a wanted column.
+func hasAny(want, have []string) error {
+	for _, name := range want {
+		if slices.Contains(have, name) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no column named %s; there are %s", strings.Join(want, ", "), strings.Join(have[:min(len(have), 50)], ", "))
+}
+
+// sourceOf is the place of a row without the folders, which differ between
+// machines.
+func sourceOf(path string, row foreignRow) string { return filepath.Base(path) + row.at }
+
+// rowError puts the place of a row in front of its error.
+func rowError(path, at string, err error) error { return fmt.Errorf("%s%s: %w", path, at, err) }

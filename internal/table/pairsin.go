@@ -1,0 +1,217 @@
+package table
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// pairColumns are what a file of training pairs may have.
+var pairColumns = []string{
+	"prompt_ids", "chosen_ids", "rejected_ids", "reward_chosen", "reward_rejected",
+	"prompt", "chosen", "rejected", "score_chosen", "score_rejected", "pair_id", "prompt_id",
+}
+
+// ReadPairs yields training pairs in the file's order: from a pairs table of
+// this package, or from a JSONL file, JSON array, Parquet or Arrow file or
+// datasets folder in one of two layouts.
+//
+//   - {prompt_ids, chosen_ids, rejected_ids} with token ids;
+//   - {prompt, chosen, rejected} as TRL has them, each a text or a list of
+//     messages. Messages, Chosen and Rejected are filled and the ids are left
+//     empty for the caller to make. A prompt may be missing, or repeated at the
+//     front of both lists, when chosen and rejected are conversations: it is
+//     what they share.
+//
+// reward_chosen and reward_rejected, or score_chosen and score_rejected, fill
+// the rewards; without them these are NaN. A pair without pair_id takes its
+// row's number. Errors are as those of [PromptReader.Rows].
+func ReadPairs(path string) iter.Seq2[Pair, error] {
+	if isPairTable(path) {
+		return readPairTable(path)
+	}
+	return func(yield func(Pair, error) bool) {
+		n := 0
+		for row, err := range readForeign(path, pairColumns) {
+			var p Pair
+			if err == nil {
+				if p, err = parsePair(row.cols); err != nil {
+					err = rowError(path, row.at, err)
+				}
+			}
+			if err != nil {
+				p, err = Pair{}, fmt.Errorf("pairs: %w", err)
+			} else if p.ID == "" {
+				p.ID = strconv.Itoa(n)
+			}
+			n++
+			if !yield(p, err) {
+				return
+			}
+		}
+	}
+}
+
+// isPairTable reports whether path is a folder that [Create] made of pairs.
+func isPairTable(path string) bool {
+	if _, err := os.Stat(filepath.Join(path, stateFile)); err != nil {
+		return false
+	}
+	_, err := Open[Pair](path)
+	return err == nil
+}
+
+func readPairTable(dir string) iter.Seq2[Pair, error] {
+	return func(yield func(Pair, error) bool) {
+		t, err := Open[Pair](dir)
+		if err != nil {
+			yield(Pair{}, err)
+			return
+		}
+		t.Rows()(yield)
+	}
+}
+
+// parsePair reads one row of either layout.
+func parsePair(cols map[string]any) (Pair, error) {
+	p := Pair{Kind: KindPlain}
+	p.ID, _ = cols["pair_id"].(string)
+	p.PromptID, _ = cols["prompt_id"].(string)
+	var err error
+	if p.RewardChosen, err = reward(cols, "reward_chosen", "score_chosen"); err != nil {
+		return p, err
+	}
+	if p.RewardRejected, err = reward(cols, "reward_rejected", "score_rejected"); err != nil {
+		return p, err
+	}
+	p.RawChosen, p.RawRejected = p.RewardChosen, p.RewardRejected
+	if cols["chosen_ids"] == nil {
+		return p, p.parseText(cols)
+	}
+	for name, ids := range map[string]*[]int32{"prompt_ids": &p.PromptIDs, "chosen_ids": &p.ChosenIDs, "rejected_ids": &p.RejectedIDs} {
+		if *ids, err = parseIDs(cols[name]); err != nil {
+			return p, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return p, nil
+}
+
+// reward reads the first of the named columns that is there.
+func reward(cols map[string]any, names ...string) (float64, error) {
+	for _, name := range names {
+		switch v := cols[name].(type) {
+		case nil:
+		case float64:
+			return v, nil
+		case int64:
+			return float64(v), nil
+		case json.Number:
+			f, err := v.Float64()
+			if err != nil {
+				return 0, fmt.Errorf("%s: %s is too large", name, v)
+			}
+			return f, nil
+		default:
+			return 0, fmt.Errorf("%s: got %s, want a number", name, kindOf(v))
+		}
+	}
+	return math.NaN(), nil
+}
+
+// parseIDs reads a list of token ids, which must not be empty.
+func parseIDs(v any) ([]int32, error) {
+	list, ok := v.([]any)
+	if !ok || len(list) == 0 {
+		return nil, fmt.Errorf("got %s, want a list of token ids", kindOf(v))
+	}
+	ids := make([]int32, len(list))
+	for i, v := range list {
+		n, ok := v.(int64)
+		if num, isNum := v.(json.Number); isNum {
+			var err error
+			n, err = strconv.ParseInt(num.String(), 10, 32)
+			ok = err == nil
+		}
+		if !ok || n < 0 || n > math.MaxInt32 {
+			return nil, fmt.Errorf("element %d: %v is no token id", i, v)
+		}
+		ids[i] = int32(n)
+	}
+	return ids, nil
+}
+
+// parseText reads prompt, chosen and rejected in TRL's layouts.
+func (p *Pair) parseText(cols map[string]any) error {
+	chosen, err := responseOf(cols, "chosen")
+	if err != nil {
+		return err
+	}
+	rejected, err := responseOf(cols, "rejected")
+	if err != nil {
+		return err
+	}
+	shared := sharedTurns(chosen, rejected)
+	switch v := cols["prompt"].(type) {
+	case nil:
+		p.Messages = chosen[:shared]
+	default:
+		if p.Messages, err = promptTurns(v); err != nil {
+			return fmt.Errorf("prompt: %w", err)
+		}
+	}
+	if len(p.Messages) == 0 {
+		return errors.New("there is no prompt, and chosen and rejected share none")
+	}
+	if p.Chosen, err = reply(chosen[shared:], "chosen"); err != nil {
+		return err
+	}
+	p.Rejected, err = reply(rejected[shared:], "rejected")
+	return err
+}
+
+// responseOf reads a response as messages; a text is one of the assistant's.
+func responseOf(cols map[string]any, name string) ([]Message, error) {
+	switch v := cols[name].(type) {
+	case string:
+		return []Message{{"assistant", v}}, nil
+	case []any:
+		m, err := parseMessages(v)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return m, nil
+	default:
+		return nil, fmt.Errorf("%s: got %s, want a text, a list of messages, or %s_ids", name, kindOf(v), name)
+	}
+}
+
+// promptTurns reads a prompt that is a text or messages.
+func promptTurns(v any) ([]Message, error) {
+	if list, ok := v.([]any); ok {
+		return parseMessages(list)
+	}
+	return promptMessages(v)
+}
+
+// sharedTurns is how many messages both start with, the last turn of each
+// excluded: what is left is the response, even if the two are equal.
+func sharedTurns(a, b []Message) int {
+	n := 0
+	for n < min(len(a), len(b))-1 && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// reply is the one assistant's turn that is left of a response.
+func reply(m []Message, name string) (string, error) {
+	if len(m) != 1 || m[0].Role != "assistant" {
+		return "", fmt.Errorf("%s: got %d turns behind the shared ones, want one of the assistant's", name, len(m))
+	}
+	return m[0].Content, nil
+}

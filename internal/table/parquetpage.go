@@ -1,0 +1,439 @@
+package table
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+
+	"github.com/apache/arrow/go/v17/parquet/compress"
+)
+
+// Parquet's page types and encodings that are read.
+const (
+	pageData       = 0
+	pageDictionary = 2
+	pageDataV2     = 3
+
+	encodingPlain     = 0
+	encodingPlainDict = 2
+	encodingRLE       = 3
+	encodingRLEDict   = 8
+)
+
+// A pageReader reads the pages of one column chunk.
+type pageReader struct {
+	r     *io.SectionReader
+	off   int64
+	codec int64 // Parquet's CompressionCodec
+}
+
+// A page is a page's header and its bytes, unpacked. Of a V2 page, levels holds
+// the levels, which are never compressed; of a V1 page they lead data.
+type page struct {
+	head   thrift
+	levels []byte
+	data   []byte
+}
+
+// next reads the next page; io.EOF when there is none.
+func (p *pageReader) next() (page, error) {
+	head, err := p.header()
+	if err != nil {
+		return page{}, err
+	}
+	packed, size := head.int(3), head.int(2)
+	if packed < 0 || size < 0 || packed > p.r.Size()-p.off || size > unpackedLimit(packed) {
+		return page{}, fmt.Errorf("damaged data: a page of %d bytes claims to unpack to %d; %d are left", packed, size, p.r.Size()-p.off)
+	}
+	b := make([]byte, packed)
+	if _, err := p.r.ReadAt(b, p.off); err != nil && packed > 0 {
+		return page{}, err
+	}
+	p.off += packed
+	pg := page{head: head}
+	codec := p.codec
+	if head.int(1) == pageDataV2 {
+		v2 := head.child(8)
+		n := v2.int(5) + v2.int(6)
+		if v2.int(5) < 0 || v2.int(6) < 0 || n > packed || n > size {
+			return page{}, errors.New("damaged data: levels larger than their page")
+		}
+		pg.levels, b, size = b[:n], b[n:], size-n
+		if v2.get(7) == false {
+			codec = 0
+		}
+	}
+	pg.data, err = unpack(codec, b, size)
+	return pg, err
+}
+
+// header reads the Thrift header of a page, trying more bytes until it fits.
+func (p *pageReader) header() (thrift, error) {
+	if p.off >= p.r.Size() {
+		return nil, io.EOF
+	}
+	for n := int64(512); ; n *= 8 {
+		b := make([]byte, min(n, p.r.Size()-p.off))
+		if _, err := p.r.ReadAt(b, p.off); err != nil {
+			return nil, err
+		}
+		head, size, err := parseThrift(b)
+		if err == nil {
+			p.off += int64(size)
+			return head, nil
+		}
+		if int64(len(b)) < n || n > 1<<20 {
+			return nil, fmt.Errorf("page header: %w", err)
+		}
+	}
+}
+
+// unpack decompresses b into exactly size bytes.
+func unpack(codec int64, b []byte, size int64) ([]byte, error) {
+	var name compress.Compression
+	switch codec {
+	case 0:
+		if int64(len(b)) != size {
+			return nil, fmt.Errorf("damaged data: a page of %d bytes, want %d", len(b), size)
+		}
+		return b, nil
+	case 1:
+		if n, used := binary.Uvarint(b); used <= 0 || int64(n) != size {
+			return nil, fmt.Errorf("damaged data: a snappy block of %d bytes, want %d", n, size)
+		}
+		c, err := compress.GetCodec(compress.Codecs.Snappy)
+		if err != nil {
+			return nil, err
+		}
+		return c.Decode(make([]byte, size), b), nil
+	case 2:
+		name = compress.Codecs.Gzip
+	case 6:
+		name = compress.Codecs.Zstd
+		if size == 0 {
+			return nil, nil
+		}
+		if err := checkZstd(b, size); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("compression %d is not read here: write the file with zstd, snappy or gzip", codec)
+	}
+	c, err := compress.GetCodec(name)
+	if err != nil {
+		return nil, err
+	}
+	r := c.NewReader(bytes.NewReader(b))
+	defer r.Close()
+	data := make([]byte, size)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return nil, fmt.Errorf("damaged data: %w", err)
+	}
+	return data, nil
+}
+
+// A leafReader reads the values of one column chunk, row by row.
+type leafReader struct {
+	leaf   parquetLeaf
+	key    string
+	pages  pageReader
+	values int64 // not yet read, nulls included
+
+	left      int // of the page
+	reps      *runs
+	defs      *runs
+	plain     []byte
+	indexes   *runs
+	dict      []any // values, texts as []byte into the dictionary page
+	ahead     int   // repetition level of the next value, if peeked
+	haveAhead bool
+}
+
+// next reads the leaf's part of the next row: a value, or the list of them.
+func (l *leafReader) next(left *budget) (any, error) {
+	v, def, err := l.value(left)
+	if err != nil || l.leaf.maxRep == 0 {
+		return v, err
+	}
+	var list []any
+	switch {
+	case def < l.leaf.listDef-1:
+		return nil, l.sameRow() // the list is null
+	case def < l.leaf.listDef:
+		return []any{}, l.sameRow()
+	}
+	for list = append(list, v); ; list = append(list, v) {
+		more, err := l.more()
+		if err != nil || !more {
+			return list, err
+		}
+		if v, _, err = l.value(left); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// sameRow checks that a row without elements has one entry only.
+func (l *leafReader) sameRow() error {
+	more, err := l.more()
+	if more && err == nil {
+		return errors.New("damaged data: an empty list goes on")
+	}
+	return err
+}
+
+// more reports whether the next entry belongs to the row being read.
+func (l *leafReader) more() (bool, error) {
+	if l.values == 0 {
+		return false, nil
+	}
+	rep, err := l.rep()
+	return rep > 0, err
+}
+
+// rep peeks at the next entry's repetition level.
+func (l *leafReader) rep() (int, error) {
+	for l.left == 0 {
+		if err := l.page(); err != nil {
+			return 0, err
+		}
+	}
+	if !l.haveAhead {
+		rep, err := l.reps.next()
+		if err != nil {
+			return 0, err
+		}
+		l.ahead, l.haveAhead = rep, true
+	}
+	return l.ahead, nil
+}
+
+// value reads one entry and its definition level.
+func (l *leafReader) value(left *budget) (any, int, error) {
+	if l.values == 0 {
+		return nil, 0, errors.New("damaged data: the column has too few values")
+	}
+	if _, err := l.rep(); err != nil {
+		return nil, 0, err
+	}
+	l.haveAhead = false
+	l.left--
+	l.values--
+	def, err := l.defs.next()
+	if err != nil {
+		return nil, 0, err
+	}
+	if def < l.leaf.maxDef {
+		return nil, def, left.spend(16)
+	}
+	v, err := l.read()
+	if err != nil {
+		return nil, 0, err
+	}
+	if b, ok := v.([]byte); ok {
+		v, err = foreignText(string(b), left)
+		return v, def, err
+	}
+	return v, def, left.spend(16)
+}
+
+// read takes the next value that is not null.
+func (l *leafReader) read() (v any, err error) {
+	if l.indexes == nil {
+		v, l.plain, err = plainValue(l.leaf.physical, l.plain)
+		return v, err
+	}
+	i, err := l.indexes.next()
+	if err == nil && i >= len(l.dict) {
+		err = fmt.Errorf("damaged data: entry %d of a dictionary of %d", i, len(l.dict))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.dict[i], nil
+}
+
+// page turns to the next page with values.
+func (l *leafReader) page() error {
+	p, err := l.pages.next()
+	if err == io.EOF {
+		return errors.New("damaged data: the column has too few pages")
+	}
+	if err != nil {
+		return err
+	}
+	switch p.head.int(1) {
+	case pageDictionary:
+		return l.dictionary(p)
+	case pageData:
+		h := p.head.child(5)
+		data := p.data
+		if l.reps, data, err = levelsV1(l.leaf.maxRep, h.int(4), data); err != nil {
+			return err
+		}
+		if l.defs, data, err = levelsV1(l.leaf.maxDef, h.int(3), data); err != nil {
+			return err
+		}
+		return l.start(h.int(1), h.int(2), data)
+	case pageDataV2:
+		h := p.head.child(8)
+		reps := h.int(6)
+		l.reps = newRuns(width(l.leaf.maxRep), p.levels[:reps])
+		l.defs = newRuns(width(l.leaf.maxDef), p.levels[reps:])
+		return l.start(h.int(1), h.int(4), p.data)
+	}
+	return nil // an index page
+}
+
+// start sets up n entries in an encoding.
+func (l *leafReader) start(n, encoding int64, data []byte) error {
+	if n < 0 || n > l.values {
+		return fmt.Errorf("damaged data: a page of %d values, %d are left", n, l.values)
+	}
+	l.left = int(n)
+	l.plain, l.indexes = data, nil
+	switch encoding {
+	case encodingPlain:
+		return nil
+	case encodingPlainDict, encodingRLEDict:
+		if len(data) == 0 { // all null
+			data = []byte{0}
+		}
+		if data[0] > 32 {
+			return fmt.Errorf("damaged data: dictionary indexes of %d bits", data[0])
+		}
+		l.indexes = newRuns(int(data[0]), data[1:])
+		return nil
+	}
+	return fmt.Errorf("encoding %d is not read here: write the file with plain or dictionary encoding", encoding)
+}
+
+func (l *leafReader) dictionary(p page) error {
+	h := p.head.child(7)
+	n := h.int(1)
+	if n < 0 || n > int64(len(p.data)/4) { // a value takes at least four bytes
+		return fmt.Errorf("damaged data: a dictionary of %d values in %d bytes", n, len(p.data))
+	}
+	l.dict = make([]any, n)
+	var err error
+	for i := range l.dict {
+		if l.dict[i], p.data, err = plainValue(l.leaf.physical, p.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plainValue reads one value in the plain encoding. A text stays in b.
+func plainValue(physical int64, b []byte) (any, []byte, error) {
+	size := 4
+	if physical == 2 || physical == 5 {
+		size = 8
+	}
+	if len(b) < size {
+		return nil, nil, errors.New("damaged data: a page ends in a value")
+	}
+	switch physical {
+	case 1:
+		return int64(int32(binary.LittleEndian.Uint32(b))), b[4:], nil
+	case 2:
+		return int64(binary.LittleEndian.Uint64(b)), b[8:], nil
+	case 4:
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), b[4:], nil
+	case 5:
+		return math.Float64frombits(binary.LittleEndian.Uint64(b)), b[8:], nil
+	case 6:
+		n := binary.LittleEndian.Uint32(b)
+		if uint64(n) > uint64(len(b)-4) {
+			return nil, nil, errors.New("damaged data: a text larger than its page")
+		}
+		return b[4 : 4+n : 4+n], b[4+n:], nil
+	}
+	return nil, nil, fmt.Errorf("Parquet type %d is not read here", physical)
+}
+
+// width is the number of bits of levels up to highest.
+func width(highest int) int { return bits.Len(uint(highest)) }
+
+// levelsV1 takes levels, with their length in front, off a V1 page.
+func levelsV1(highest int, encoding int64, b []byte) (*runs, []byte, error) {
+	if highest == 0 {
+		return newRuns(0, nil), b, nil
+	}
+	if encoding != encodingRLE {
+		return nil, nil, fmt.Errorf("levels in encoding %d are not read here", encoding)
+	}
+	if len(b) < 4 || uint64(binary.LittleEndian.Uint32(b)) > uint64(len(b)-4) {
+		return nil, nil, errors.New("damaged data: levels larger than their page")
+	}
+	n := binary.LittleEndian.Uint32(b)
+	return newRuns(width(highest), b[4:4+n]), b[4+n:], nil
+}
+
+// A runs decodes Parquet's hybrid of run lengths and bit-packed groups of
+// eight. At width 0 every value is 0 and takes no bytes.
+type runs struct {
+	width int
+	b     []byte
+	left  uint64 // of the run
+	same  int    // its value, when packed is nil
+	bits  []byte // its bit-packed values
+	at    uint   // the next one's first bit
+}
+
+func newRuns(width int, b []byte) *runs { return &runs{width: width, b: b} }
+
+func (r *runs) next() (int, error) {
+	if r.width == 0 {
+		return 0, nil
+	}
+	for r.left == 0 {
+		if err := r.run(); err != nil {
+			return 0, err
+		}
+	}
+	r.left--
+	if r.bits == nil {
+		return r.same, nil
+	}
+	v := 0
+	for i := range r.width {
+		bit := r.at + uint(i)
+		v |= int(r.bits[bit/8]>>(bit%8)&1) << i
+	}
+	r.at += uint(r.width)
+	return v, nil
+}
+
+// run reads the header of the next run.
+func (r *runs) run() error {
+	head, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		return errors.New("damaged data: a page has too few values")
+	}
+	r.b = r.b[n:]
+	if head&1 == 0 {
+		size := (r.width + 7) / 8
+		if len(r.b) < size {
+			return errors.New("damaged data: a run breaks off")
+		}
+		var raw [8]byte
+		copy(raw[:], r.b[:size])
+		r.left, r.bits, r.same = head>>1, nil, int(binary.LittleEndian.Uint64(raw[:]))
+		r.b = r.b[size:]
+		return nil
+	}
+	groups := head >> 1
+	// The last group may be cut off behind the values that count.
+	size := min(groups*uint64(r.width), uint64(len(r.b)))
+	if groups > uint64(len(r.b)) {
+		return errors.New("damaged data: a run breaks off")
+	}
+	r.left, r.bits, r.at = min(groups*8, size*8/uint64(r.width)), r.b[:size], 0
+	r.b = r.b[size:]
+	return nil
+}
