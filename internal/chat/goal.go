@@ -1,0 +1,124 @@
+package chat
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Wordings of the goal prompt. The released code says "target scores" where
+// the paper's appendix A.1 says "target score".
+const (
+	Paper        = "paper"
+	ReleasedCode = "released-code"
+)
+
+var wordings = map[string]string{
+	Paper: "You are an assistant that generates responses for the instruction while implicitly achieving the following " +
+		"target score (on a scale of 1-10, where 1 is lowest and 10 is highest):\n{lines}",
+	ReleasedCode: "You are an assistant that generates responses for the instruction while implicitly achieving the following " +
+		"target scores (on a scale of 1-10, where 1 is lowest and 10 is highest):\n{lines}",
+}
+
+// A Goal words the rewards that a response shall reach.
+type Goal struct {
+	// Wording is Paper, ReleasedCode, or the user's own text. In such a text
+	// {lines} stands for one line a value, {score} for the first number, and
+	// {name} for the number of the attribute of that name.
+	Wording string
+	// Decimals is the most that a number prints with; negative: all of them.
+	Decimals int
+	// Names are the attributes, such as instruction_following; empty for one
+	// overall score.
+	Names []string
+}
+
+// Validate refuses a wording that would print no number.
+func (g Goal) Validate() error {
+	text := g.template()
+	if strings.Contains(text, "{lines}") || strings.Contains(text, "{score}") {
+		return nil
+	}
+	for _, name := range g.Names {
+		if strings.Contains(text, "{"+name+"}") {
+			return nil
+		}
+	}
+	return fmt.Errorf("goal wording %q prints no score: use %s, %s, or a text with {lines}, {score} or an attribute's {name}",
+		g.Wording, Paper, ReleasedCode)
+}
+
+func (g Goal) template() string {
+	if known, ok := wordings[g.Wording]; ok {
+		return known
+	}
+	return g.Wording
+}
+
+// Text returns the goal prompt for values: one overall score, or one value an
+// attribute in the order of Names.
+func (g Goal) Text(values []float64) string {
+	var lines, pairs []string
+	for i, v := range values {
+		number := g.Number(v)
+		label := "Overall score"
+		if i < len(g.Names) {
+			label = labelOf(g.Names[i])
+			pairs = append(pairs, "{"+g.Names[i]+"}", number)
+		}
+		lines = append(lines, label+": "+number+".")
+		if i == 0 {
+			pairs = append(pairs, "{score}", number)
+		}
+	}
+	pairs = append(pairs, "{lines}", strings.Join(lines, "\n"))
+	return strings.NewReplacer(pairs...).Replace(g.template())
+}
+
+// labelOf turns instruction_following into "Instruction following".
+func labelOf(name string) string {
+	name = strings.ReplaceAll(name, "_", " ")
+	if name == "" {
+		return name
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+// Number prints a value for every wording by one rule: rounded to Decimals
+// (a tie as its nearest binary value falls), then without trailing zeros, so
+// that the goal 10 is "10" in training as in the paper's inference prompt.
+func (g Goal) Number(v float64) string {
+	s := strconv.FormatFloat(v, 'f', max(g.Decimals, -1), 64)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	if s == "-0" {
+		return "0"
+	}
+	return s
+}
+
+// WithGoal returns the conversation with the goal in its system turn, in front
+// of what stands there, where the template keeps one; else in front of the
+// first user turn. Two newlines separate. The argument does not change; an
+// empty goal adds nothing.
+func (t *Template) WithGoal(messages []Message, goalText string) []Message {
+	out := append([]Message(nil), messages...)
+	if goalText == "" {
+		return out
+	}
+	role := "user"
+	if t.SystemTurn() {
+		role = "system"
+		if len(out) == 0 || out[0].Role != role {
+			return append([]Message{{Role: role, Content: goalText}}, out...)
+		}
+	}
+	for i, m := range out {
+		if m.Role == role {
+			out[i].Content = goalText + "\n\n" + m.Content
+			break
+		}
+	}
+	return out
+}

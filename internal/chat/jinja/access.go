@@ -1,0 +1,211 @@
+package jinja
+
+import "unicode/utf8"
+
+// attr is v.name: an attribute or method if v has it, else the item of that
+// name, as Jinja2 does.
+func (in *interp) attr(v Value, name string) Value {
+	if m, ok := in.member(v, name); ok {
+		return m
+	}
+	if d, ok := v.(*Dict); ok {
+		if item, ok := d.get(name); ok {
+			return item
+		}
+	}
+	return undefined(typeName(v) + " attribute '" + name + "'")
+}
+
+// member looks for an attribute proper.
+func (in *interp) member(v Value, name string) (Value, bool) {
+	switch v := v.(type) {
+	case *Undefined:
+		v.fail()
+	case *namespace:
+		return v.attrs.get(name)
+	case *loop:
+		return v.attr(name)
+	case string:
+		if m, ok := stringMethods[name]; ok {
+			return bind(v, name, m), true
+		}
+	case *Dict:
+		if m, ok := dictMethods[name]; ok {
+			return bind(v, name, m), true
+		}
+	case *List:
+		if m, ok := listMethods[name]; ok && v.Kind <= Tuple {
+			return bind(v, name, m), true
+		}
+	}
+	return nil, false
+}
+
+// bind closes a method over its value.
+func bind[T Value](v T, name string, m method[T]) *Func {
+	return &Func{name, func(in *interp, args *callArgs) Value {
+		args.expect(name, m.least, m.most, m.names...)
+		return m.fn(in, v, args)
+	}}
+}
+
+// A method is a function on a value of type T, with its argument counts and
+// the names that arguments may have.
+type method[T Value] struct {
+	least, most int
+	names       []string
+	fn          func(in *interp, v T, args *callArgs) Value
+}
+
+// item is v[key]: the item if there is one, else the attribute of that name.
+func (in *interp) item(v, key Value) Value {
+	switch box := v.(type) {
+	case *Undefined:
+		box.fail()
+	case *Dict:
+		if hashable(key) {
+			if item, ok := box.get(key); ok {
+				return item
+			}
+		}
+	case *List:
+		if i, ok := asInt(key); ok && box.indexable() {
+			if i, ok := position(i, len(box.Items)); ok {
+				return box.Items[i]
+			}
+		}
+	case string:
+		if i, ok := asInt(key); ok {
+			if s, ok := in.runeAt(box, i); ok {
+				return s
+			}
+		}
+	case *loop:
+		return undefined("an item of loop")
+	}
+	if name, ok := key.(string); ok {
+		if m, ok := in.member(v, name); ok {
+			return m
+		}
+	}
+	return undefined(typeName(v) + " item " + clip(repr(key)))
+}
+
+// clip shortens a text for an error message.
+func clip(s string) string {
+	if len(s) > 60 {
+		return s[:60] + "…"
+	}
+	return s
+}
+
+func hashable(key Value) bool {
+	switch k := key.(type) {
+	case *Dict:
+		return false
+	case *List:
+		if k.Kind != Tuple {
+			return false
+		}
+		for _, v := range k.Items {
+			if !hashable(v) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// position turns a possibly negative index into one from 0 to n-1.
+func position(i int64, n int) (int, bool) {
+	if i < 0 {
+		i += int64(n)
+	}
+	return int(i), i >= 0 && i < int64(n)
+}
+
+func (in *interp) runeAt(s string, i int64) (string, bool) {
+	in.work(len(s), bytesPerOp)
+	at, ok := position(i, utf8.RuneCountInString(s))
+	if !ok {
+		return "", false
+	}
+	for pos := range s {
+		if at == 0 {
+			_, n := utf8.DecodeRuneInString(s[pos:])
+			return s[pos : pos+n], true
+		}
+		at--
+	}
+	return "", false
+}
+
+// slice is v[start:stop:step]; nil bounds are absent ones.
+func (in *interp) slice(v Value, bounds [3]Value) Value {
+	switch v := v.(type) {
+	case string:
+		in.work(len(v), bytesPerOp)
+		return sliceString(v, bounds)
+	case *List:
+		if v.indexable() {
+			in.work(len(v.Items), itemsPerOp)
+			start, stop, step := sliceBounds(bounds, len(v.Items))
+			out := &List{Kind: v.Kind}
+			for i := start; step > 0 && i < stop || step < 0 && i > stop; i += step {
+				out.Items = append(out.Items, v.Items[i])
+			}
+			return out
+		}
+	case *Undefined:
+		v.fail()
+	}
+	fail("a value of type %s cannot be sliced", typeName(v))
+	return nil
+}
+
+func sliceString(s string, bounds [3]Value) string {
+	starts := make([]int, 0, len(s)+1)
+	for i := range s {
+		starts = append(starts, i)
+	}
+	n := len(starts)
+	starts = append(starts, len(s))
+	start, stop, step := sliceBounds(bounds, n)
+	if step == 1 {
+		return s[starts[start]:starts[max(start, stop)]]
+	}
+	var out []byte
+	for i := start; step > 0 && i < stop || step < 0 && i > stop; i += step {
+		out = append(out, s[starts[i]:starts[i+1]]...)
+	}
+	return string(out)
+}
+
+// sliceBounds applies Python's defaults and clamping for a sequence of n.
+func sliceBounds(bounds [3]Value, n int) (start, stop, step int) {
+	step = 1
+	if bounds[2] != nil {
+		step = needInt(bounds[2], "the step of a slice")
+	}
+	if step == 0 {
+		fail("the step of a slice is 0")
+	}
+	low, high := 0, n
+	if step < 0 {
+		low, high = -1, n-1
+	}
+	clamp := func(v Value, def int) int {
+		if v == nil {
+			return def
+		}
+		i := needInt(v, "the bound of a slice")
+		if i < 0 {
+			i += n
+		}
+		return max(low, min(i, high))
+	}
+	if step > 0 {
+		return clamp(bounds[0], low), clamp(bounds[1], high), step
+	}
+	return clamp(bounds[0], high), clamp(bounds[1], low), step
+}

@@ -1,0 +1,96 @@
+package jinja
+
+import (
+	"strings"
+	"time"
+)
+
+// interp is the state of one render.
+type interp struct {
+	out    *strings.Builder
+	line   int // of the statement that runs
+	ops    int
+	depth  int // macro calls in progress
+	clock  time.Time
+	scope  *scope
+	global map[string]Value
+}
+
+// scope holds what one block assigned. Macros keep the scope they were defined
+// in, so a name is looked up when it is used, as in Jinja2's compiled code.
+type scope struct {
+	vars   map[string]Value
+	parent *scope
+}
+
+func (s *scope) set(name string, v Value) {
+	if s.vars == nil {
+		s.vars = make(map[string]Value, 4)
+	}
+	s.vars[name] = v
+}
+
+func (in *interp) lookup(name string) Value {
+	for s := in.scope; s != nil; s = s.parent {
+		if v, ok := s.vars[name]; ok {
+			return v
+		}
+	}
+	if v, ok := in.global[name]; ok {
+		return v
+	}
+	return undefined("'" + name + "'")
+}
+
+// inner runs fn in a new scope on top of parent.
+func (in *interp) inner(parent *scope, fn func()) {
+	saved := in.scope
+	in.scope = &scope{parent: parent}
+	fn()
+	in.scope = saved
+}
+
+// capture runs fn and returns what it printed.
+func (in *interp) capture(fn func()) string {
+	saved := in.out
+	var b strings.Builder
+	in.out = &b
+	fn()
+	in.out = saved
+	return b.String()
+}
+
+func (in *interp) step() {
+	in.ops++
+	if in.ops > MaxOps {
+		fail("the template takes more than %d operations", MaxOps)
+	}
+}
+
+// work charges for n units of bulk work, perOp of them an operation.
+func (in *interp) work(n, perOp int) {
+	in.ops += n / perOp
+	in.step()
+}
+
+// sized charges for a string that was made and refuses too long ones.
+func (in *interp) sized(s string) string {
+	in.room(len(s))
+	return s
+}
+
+// room charges for a string of n bytes that is about to be made.
+func (in *interp) room(n int) {
+	if n > MaxOutput || n < 0 {
+		fail("a text exceeds %d bytes", MaxOutput)
+	}
+	in.work(n, bytesPerOp)
+}
+
+func (in *interp) print(s string) {
+	in.room(len(s))
+	if in.out.Len()+len(s) > MaxOutput {
+		fail("the output exceeds %d bytes", MaxOutput)
+	}
+	in.out.WriteString(s)
+}

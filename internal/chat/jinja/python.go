@@ -1,0 +1,118 @@
+package jinja
+
+import (
+	"strings"
+	"unicode"
+)
+
+// isSpace is Python's str.isspace for one character. It knows the separators
+// U+001C to U+001F, which unicode.IsSpace does not.
+func isSpace(r rune) bool {
+	return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f
+}
+
+// strip is str.strip, lstrip or rstrip: chars nil means white space.
+func strip(s string, chars Value, left, right bool) string {
+	in := isSpace
+	if chars != nil {
+		set := needString(chars, "the characters to strip")
+		in = func(r rune) bool { return strings.ContainsRune(set, r) }
+	}
+	if left {
+		s = strings.TrimLeftFunc(s, in)
+	}
+	if right {
+		s = strings.TrimRightFunc(s, in)
+	}
+	return s
+}
+
+// fullUpper holds the characters whose upper case is longer than one.
+var fullUpper = map[rune]string{
+	'ß': "SS", 'ŉ': "ʼN", 'ǰ': "J̌", 'և': "ԵՒ", 'ẖ': "H̱", 'ẗ': "T̈", 'ẘ': "W̊", 'ẙ': "Y̊", 'ẚ': "Aʾ",
+	'ﬀ': "FF", 'ﬁ': "FI", 'ﬂ': "FL", 'ﬃ': "FFI", 'ﬄ': "FFL", 'ﬅ': "ST", 'ﬆ': "ST",
+	'ΐ': "Ϊ́", 'ΰ': "Ϋ́",
+}
+
+func upper(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if full, ok := fullUpper[r]; ok {
+			b.WriteString(full)
+		} else {
+			b.WriteRune(unicode.ToUpper(r))
+		}
+	}
+	return b.String()
+}
+
+// lower knows the two rules beyond single characters: dotted capital I, and
+// sigma at the end of a word.
+func lower(s string) string {
+	var b strings.Builder
+	runes := []rune(s)
+	for i, r := range runes {
+		switch {
+		case r == 'İ':
+			b.WriteString("i̇")
+		case r == 'Σ' && finalSigma(runes, i):
+			b.WriteRune('ς')
+		default:
+			b.WriteRune(unicode.ToLower(r))
+		}
+	}
+	return b.String()
+}
+
+func finalSigma(runes []rune, at int) bool {
+	cased := func(i, by int) bool {
+		for ; i >= 0 && i < len(runes); i += by {
+			switch r := runes[i]; {
+			case isCased(r):
+				return true
+			case !unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Lm, unicode.Sk) && !strings.ContainsRune("'.:·’", r):
+				return false
+			}
+		}
+		return false
+	}
+	return cased(at-1, -1) && !cased(at+1, 1)
+}
+
+func isCased(r rune) bool { return unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) }
+
+// capitalize is str.capitalize.
+func capitalize(s string) string {
+	for i := range s {
+		if i > 0 {
+			return title1(s[:i]) + lower(s[i:])
+		}
+	}
+	return title1(s)
+}
+
+func title1(s string) string {
+	for _, r := range s {
+		if full, ok := fullUpper[r]; ok {
+			return capitalize(full)
+		}
+		return string(unicode.ToTitle(r))
+	}
+	return s
+}
+
+// titleWords is str.title: a letter after a letter is lower case, another one
+// title case.
+func titleWords(s string) string {
+	var b strings.Builder
+	after := false
+	for _, r := range s {
+		if after {
+			b.WriteString(lower(string(r)))
+		} else {
+			b.WriteString(title1(string(r)))
+		}
+		after = isCased(r)
+	}
+	return b.String()
+}
