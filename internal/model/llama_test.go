@@ -1,0 +1,220 @@
+package model_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"radpo/internal/golden"
+	"radpo/internal/hf"
+	"radpo/internal/model"
+	"radpo/internal/torch"
+)
+
+// folders lists the tiny models that tools/golden/llama.py made.
+func folders(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob("testdata/*/golden.safetensors")
+	if err != nil || len(found) < 4 {
+		t.Fatalf("want at least four golden folders, got %v (%v)", found, err)
+	}
+	for i, f := range found {
+		found[i] = filepath.Dir(f)
+	}
+	return found
+}
+
+// withPolicy calls fn with the model in dir and fails t when handles leak.
+func withPolicy(t *testing.T, dir string, d torch.DType, trainable bool, fn func(*torch.Scope, model.Policy)) {
+	t.Helper()
+	f, err := hf.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	before := torch.Live()
+	err = torch.Run(context.Background(), torch.CPU, func(s *torch.Scope) error {
+		p, err := model.OpenPolicy(s, f, d, trainable)
+		if err == nil {
+			fn(s, p)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := torch.Live() - before; n != 0 {
+		t.Errorf("%d handles leaked", n)
+	}
+}
+
+func input(s *torch.Scope, ids []int64, rows, width int64) model.Input {
+	positions := make([]int64, len(ids))
+	for i := range positions {
+		positions[i] = int64(i) % width
+	}
+	return model.Input{IDs: s.Longs(ids, rows, width), Positions: s.Longs(positions, rows, width)}
+}
+
+// TestLlamaLogits holds logits to transformers': in fp32 within golden.F32; in
+// bf16 no further from the fp32 run of the same weights than transformers' own
+// bf16 run is.
+func TestLlamaLogits(t *testing.T) {
+	for _, dir := range folders(t) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			ref := golden.Open(t, filepath.Join(dir, "golden.safetensors"))
+			shape := ref.Shape("ids")
+			logits := func(d torch.DType) (got []float32) {
+				withPolicy(t, dir, d, false, func(s *torch.Scope, p model.Policy) {
+					s.NoGrad(func(s *torch.Scope) {
+						got = s.To(p.Logits(s, p.Hidden(s, input(s, ref.Ints("ids"), shape[0], shape[1]))), torch.Float).Floats()
+					})
+				})
+				return got
+			}
+			ref.Check("logits", logits(torch.Float), golden.F32)
+			if strings.HasSuffix(dir, "-bf16") {
+				want := ref.Floats("logits")
+				ours, theirs := golden.MaxRel(logits(torch.BFloat16), want), golden.MaxRel(ref.Floats("logits_bf16"), want)
+				if ours > theirs*1.25 {
+					t.Errorf("bf16 logits are %.3g from fp32, transformers' own %.3g", ours, theirs)
+				}
+			}
+		})
+	}
+}
+
+// TestLlamaGradients holds every parameter's gradient of the mean
+// cross-entropy of next tokens to transformers'.
+func TestLlamaGradients(t *testing.T) {
+	for _, dir := range folders(t) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			ref := golden.Open(t, filepath.Join(dir, "golden.safetensors"))
+			shape, ids := ref.Shape("ids"), ref.Ints("ids")
+			withPolicy(t, dir, torch.Float, true, func(s *torch.Scope, p model.Policy) {
+				var weights, grads []torch.Tensor
+				params := model.Params(p)
+				for _, param := range params {
+					weights = append(weights, s.Trainable(param.Weight.Tensor))
+					grads = append(grads, s.Zeros(torch.Float, param.Weight.Shape...))
+				}
+				var from, to []int64
+				for i := range ids {
+					if int64(i)%shape[1] != 0 {
+						from, to = append(from, int64(i-1)), append(to, ids[i])
+					}
+				}
+				hidden := p.Hidden(s, input(s, ids, shape[0], shape[1]))
+				rows := s.Index(s.View(hidden, -1, hidden.Dim(-1)), 0, s.Longs(from, int64(len(from))))
+				loss := s.Neg(s.Mean(s.TokenLogps(p.Logits(s, rows), s.Longs(to, int64(len(to))))))
+				ref.Check("loss", loss.Floats(), golden.F32)
+				torch.Gradients(loss, weights, grads)
+				for i, param := range params {
+					ref.Check("grad."+param.Name, grads[i].Floats(), golden.F32)
+				}
+			})
+		})
+	}
+}
+
+// TestForksEqualPlain holds log-probabilities with a shared prompt, branches
+// and padding to those of each sequence alone.
+func TestForksEqualPlain(t *testing.T) {
+	forks := []model.Fork{
+		{Prompt: []int32{1, 5, 9, 13}, Responses: [][]int32{{7, 8, 2}, {30, 31, 32, 33, 2}, {4}}},
+		{Prompt: []int32{1, 6}, Responses: [][]int32{{11, 2}}},
+	}
+	withPolicy(t, "testdata/tied", torch.Float, false, func(s *torch.Scope, p model.Policy) {
+		got := model.NewForks(s, forks).Logps(s, p).Floats()
+		var want []float32
+		for _, f := range forks {
+			for _, r := range f.Responses {
+				alone := []model.Fork{{Prompt: f.Prompt, Responses: [][]int32{r}}}
+				want = append(want, model.NewForks(s, alone).Logps(s, p).Floats()...)
+			}
+		}
+		if rel := golden.MaxRel(got, want); rel > 1e-5 {
+			t.Errorf("relative error %.3g", rel)
+		}
+	})
+}
+
+// TestSaveAndLoad: a saved model has the same bytes and answers the same.
+func TestSaveAndLoad(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "saved")
+	base, err := hf.Open("testdata/tied")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer base.Close()
+	withPolicy(t, "testdata/tied", torch.Float, true, func(s *torch.Scope, p model.Policy) {
+		if err := model.Save(dir, base, p); err != nil {
+			t.Fatal(err)
+		}
+	})
+	want, err := os.ReadFile("testdata/tied/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(filepath.Join(dir, "config.json")); string(got) != string(want) {
+		t.Error("config.json was not copied byte for byte")
+	}
+	ref := golden.Open(t, "testdata/tied/golden.safetensors")
+	shape := ref.Shape("ids")
+	withPolicy(t, dir, torch.Float, false, func(s *torch.Scope, p model.Policy) {
+		ref.Check("logits", p.Logits(s, p.Hidden(s, input(s, ref.Ints("ids"), shape[0], shape[1]))).Floats(), golden.F32)
+	})
+}
+
+func TestBindReportsAllFaults(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"config.json", "generation_config.json"} {
+		data, err := os.ReadFile(filepath.Join("testdata/tied", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	source, err := hf.OpenFile("testdata/tied/model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	var tensors []hf.Tensor
+	for _, x := range source.Tensors {
+		switch x.Name {
+		case "model.norm.weight":
+			continue
+		case "model.layers.0.input_layernorm.weight":
+			x.Shape, x.Data = []int64{4}, x.Data[:16]
+		case "model.layers.1.mlp.up_proj.weight":
+			x.Name = "model.layers.1.mlp.upp_proj.weight"
+		}
+		tensors = append(tensors, x)
+	}
+	if err := hf.WriteFile(filepath.Join(dir, "model.safetensors"), tensors, map[string]string{"format": "pt"}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := hf.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = torch.Run(context.Background(), torch.CPU, func(s *torch.Scope) error {
+		_, err := model.OpenPolicy(s, f, torch.Float, false)
+		return err
+	})
+	if err == nil {
+		t.Fatal("bound a broken checkpoint")
+	}
+	for _, want := range []string{"model.norm.weight is missing", "model.layers.0.input_layernorm.weight has shape [4]",
+		"model.layers.1.mlp.up_proj.weight is missing", "model.layers.1.mlp.upp_proj.weight is in the checkpoint"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q lacks %q", err, want)
+		}
+	}
+}
