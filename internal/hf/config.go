@@ -48,6 +48,7 @@ type Gating struct {
 	Temperature   float64
 	HiddenDim     int
 	NumHidden     int
+	TokenPattern  []int // gating_token_pattern, our addition: where the gate reads; nil for Llama 3's ids
 }
 
 // Config reads config.json. The error names every key at fault.
@@ -111,6 +112,7 @@ func parseConfig(text []byte) (Config, error) {
 		Temperature:   k.positive("gating_temperature", 10, 1e6),
 		HiddenDim:     k.size("gating_hidden_dim", 1024, maxWidth),
 		NumHidden:     k.size("gating_n_hidden", 3, maxLayers),
+		TokenPattern:  k.ids("gating_token_pattern"),
 	}
 	return c, joinSome(k.faults)
 }

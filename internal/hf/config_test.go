@@ -94,12 +94,14 @@ func TestConfigDefaults(t *testing.T) {
 
 func TestConfigHeads(t *testing.T) {
 	c := must(readConfig(t, edit(config5, `"vocab_size"`, `"id2label": {"0": "bad", "1": "good", "2": "best"},
-		"num_objectives": 5, "gating_temperature": 2.5, "gating_hidden_dim": 32, "gating_n_hidden": 1, "vocab_size"`)))
+		"num_objectives": 5, "gating_temperature": 2.5, "gating_hidden_dim": 32, "gating_n_hidden": 1,
+		"gating_token_pattern": [9, 6, 78], "vocab_size"`)))
 	if diff := cmp.Diff(c.Labels, map[int]string{0: "bad", 1: "good", 2: "best"}); diff != "" || c.NumLabels != 3 {
 		t.Errorf("%d labels (-got +want):\n%s", c.NumLabels, diff)
 	}
-	if want := (hf.Gating{NumObjectives: 5, Temperature: 2.5, HiddenDim: 32, NumHidden: 1}); c.Gating != want {
-		t.Errorf("got %+v, want %+v", c.Gating, want)
+	want := hf.Gating{NumObjectives: 5, Temperature: 2.5, HiddenDim: 32, NumHidden: 1, TokenPattern: []int{9, 6, 78}}
+	if diff := cmp.Diff(c.Gating, want); diff != "" {
+		t.Errorf("-got +want:\n%s", diff)
 	}
 }
 

@@ -55,6 +55,26 @@ func TestTransformersFolders(t *testing.T) {
 	}
 }
 
+// TestRewardFolders opens the two kinds of reward model.
+func TestRewardFolders(t *testing.T) {
+	f := open(t, "../../ranker/testdata/armorm")
+	c := must(f.Config())
+	if g := c.Gating; g.NumObjectives != 19 || g.Temperature != 2.5 || g.HiddenDim != 48 || g.NumHidden != 2 || len(g.TokenPattern) != 5 {
+		t.Errorf("got %+v", g)
+	}
+	tensors := byName(must(f.Tensors()))
+	for name, want := range map[string]hf.DType{
+		"model.norm.weight": hf.BF16, "regression_layer.weight": hf.F32, "gating.logit_scale": hf.F32, "gating.layers.2.bias": hf.F32,
+	} {
+		if got := tensors[name].DType; got != want {
+			t.Errorf("%s: got type %q, want %s", name, got, want)
+		}
+	}
+	if c := must(open(t, "../../ranker/testdata/classifier").Config()); c.NumLabels != 1 || c.Architectures[0] != "LlamaForSequenceClassification" {
+		t.Errorf("classifier: got %d labels of %v", c.NumLabels, c.Architectures)
+	}
+}
+
 // TestSpellingsOfTransformers reads the rotary settings of both spellings.
 func TestSpellingsOfTransformers(t *testing.T) {
 	tests := map[string]hf.RoPE{
