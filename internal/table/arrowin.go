@@ -12,7 +12,7 @@ import (
 )
 
 // arrowFolder reads a folder that datasets.save_to_disk wrote.
-func arrowFolder(dir string, want []string) iter.Seq2[foreignRow, error] {
+func arrowFolder(dir string, want columns) iter.Seq2[foreignRow, error] {
 	files, err := readState(dir)
 	if err != nil {
 		return func(yield func(foreignRow, error) bool) { yield(foreignRow{}, err) }
@@ -21,12 +21,12 @@ func arrowFolder(dir string, want []string) iter.Seq2[foreignRow, error] {
 }
 
 // arrowFile reads an Arrow IPC stream or file.
-func arrowFile(path string, want []string) iter.Seq2[foreignRow, error] {
+func arrowFile(path string, want columns) iter.Seq2[foreignRow, error] {
 	return arrowFiles(path, []string{path}, want)
 }
 
 // arrowFiles reads files in order; errors name rows of path.
-func arrowFiles(path string, files, want []string) iter.Seq2[foreignRow, error] {
+func arrowFiles(path string, files []string, want columns) iter.Seq2[foreignRow, error] {
 	return func(yield func(foreignRow, error) bool) {
 		n := 0
 		for _, file := range files {
@@ -35,7 +35,7 @@ func arrowFiles(path string, files, want []string) iter.Seq2[foreignRow, error] 
 					yield(foreignRow{}, fmt.Errorf("%s: %w", file, err))
 					return
 				}
-				if err := hasAny(want, columnNames(rec.Schema())); err != nil {
+				if err := want.in(columnNames(rec.Schema())); err != nil {
 					yield(foreignRow{}, fmt.Errorf("%s: %w", file, err))
 					return
 				}
@@ -63,10 +63,10 @@ func columnNames(s *arrow.Schema) []string {
 }
 
 // arrowRow converts the wanted columns of row i.
-func arrowRow(rec arrow.Record, i int, want []string) (cols map[string]any, err error) {
+func arrowRow(rec arrow.Record, i int, want columns) (cols map[string]any, err error) {
 	defer recoverDamage(&err)
 	cols, left := map[string]any{}, newBudget()
-	for _, name := range want {
+	for _, name := range want.all() {
 		at := rec.Schema().FieldIndices(name)
 		if len(at) == 0 {
 			continue

@@ -25,6 +25,22 @@ type foreignRow struct {
 	cols map[string]any // the wanted columns that the row has
 }
 
+// columns are the names that a reader looks for: one of need has to be there.
+type columns struct{ need, also []string }
+
+func (c columns) all() []string { return append(slices.Clone(c.also), c.need...) }
+
+// in checks that a file's columns have one that is needed.
+func (c columns) in(have []string) error {
+	for _, name := range c.need {
+		if slices.Contains(have, name) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no column named %s; there are %s",
+		strings.Join(c.need, ", "), strings.Join(have[:min(len(have), 50)], ", "))
+}
+
 // readForeign yields the rows of a JSONL file, a JSON array, a Parquet file,
 // an Arrow stream or file, or a datasets folder, told apart by content. A
 // value is nil, string, bool, json.Number, int64, float64, []any or
@@ -32,7 +48,7 @@ type foreignRow struct {
 //
 // The error of a row names it, and the rows after it follow; an error of the
 // file ends the sequence.
-func readForeign(path string, want []string) iter.Seq2[foreignRow, error] {
+func readForeign(path string, want columns) iter.Seq2[foreignRow, error] {
 	return func(yield func(foreignRow, error) bool) {
 		kind, err := sniff(path)
 		if err != nil {
@@ -52,7 +68,7 @@ func readForeign(path string, want []string) iter.Seq2[foreignRow, error] {
 	}
 }
 
-type rowReader func(path string, want []string) iter.Seq2[foreignRow, error]
+type rowReader func(path string, want columns) iter.Seq2[foreignRow, error]
 
 // sniff tells what a path holds by its first bytes.
 func sniff(path string) (rowReader, error) {
@@ -111,16 +127,6 @@ func (b *budget) spend(n int) error {
 		return errTooBig
 	}
 	return nil
-}
-
-// hasAny checks that a file has a wanted column.
-func hasAny(want, have []string) error {
-	for _, name := range want {
-		if slices.Contains(have, name) {
-			return nil
-		}
-	}
-	return fmt.Errorf("no column named %s; there are %s", strings.Join(want, ", "), strings.Join(have[:min(len(have), 50)], ", "))
 }
 
 // sourceOf is the place of a row without the folders, which differ between

@@ -17,7 +17,7 @@ const bom = "\xef\xbb\xbf"
 
 // jsonLines reads one JSON object a line. Blank lines are passed over; a byte
 // order mark and carriage returns do no harm.
-func jsonLines(path string, want []string) iter.Seq2[foreignRow, error] {
+func jsonLines(path string, want columns) iter.Seq2[foreignRow, error] {
 	return func(yield func(foreignRow, error) bool) {
 		f, err := os.Open(path)
 		if err != nil {
@@ -71,7 +71,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 }
 
 // jsonArray reads one array of objects.
-func jsonArray(path string, want []string) iter.Seq2[foreignRow, error] {
+func jsonArray(path string, want columns) iter.Seq2[foreignRow, error] {
 	return func(yield func(foreignRow, error) bool) {
 		f, err := os.Open(path)
 		if err != nil {
@@ -127,7 +127,7 @@ func (m *meter) Read(p []byte) (int, error) {
 }
 
 // parseRow decodes the wanted members of a JSON object.
-func parseRow(b []byte, want []string) (map[string]any, error) {
+func parseRow(b []byte, want columns) (map[string]any, error) {
 	if err := checkJSON(b); err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func parseRow(b []byte, want []string) (map[string]any, error) {
 		return nil, errors.New("null, want an object")
 	}
 	cols := map[string]any{}
-	for _, name := range want {
+	for _, name := range want.all() {
 		raw, ok := members[name]
 		if !ok {
 			continue

@@ -12,9 +12,12 @@ import (
 )
 
 // pairColumns are what a file of training pairs may have.
-var pairColumns = []string{
-	"prompt_ids", "chosen_ids", "rejected_ids", "reward_chosen", "reward_rejected",
-	"prompt", "chosen", "rejected", "score_chosen", "score_rejected", "pair_id", "prompt_id",
+var pairColumns = columns{
+	need: []string{"chosen_ids", "chosen"},
+	also: []string{
+		"prompt_ids", "rejected_ids", "reward_chosen", "reward_rejected",
+		"prompt", "rejected", "score_chosen", "score_rejected", "pair_id", "prompt_id",
+	},
 }
 
 // ReadPairs yields training pairs in the file's order: from a pairs table of

@@ -39,7 +39,7 @@ type parquetFile struct {
 }
 
 // parquetRows reads a Parquet file.
-func parquetRows(path string, want []string) iter.Seq2[foreignRow, error] {
+func parquetRows(path string, want columns) iter.Seq2[foreignRow, error] {
 	return func(yield func(foreignRow, error) bool) {
 		f, err := openParquet(path)
 		if err != nil {
@@ -74,14 +74,14 @@ func parquetRows(path string, want []string) iter.Seq2[foreignRow, error] {
 }
 
 // hasAny checks that there is a wanted column.
-func (p *parquetFile) hasAny(want []string) error {
+func (p *parquetFile) hasAny(want columns) error {
 	var have []string
 	for _, l := range p.leaves {
 		if len(have) == 0 || have[len(have)-1] != l.path[0] {
 			have = append(have, l.path[0])
 		}
 	}
-	return hasAny(want, have)
+	return want.in(have)
 }
 
 // openParquet reads and checks the footer.
@@ -214,10 +214,10 @@ type parquetColumn struct {
 }
 
 // columns opens the wanted columns of a row group.
-func (p *parquetFile) columns(group thrift, want []string) (parquetColumns, error) {
+func (p *parquetFile) columns(group thrift, want columns) (parquetColumns, error) {
 	var cols parquetColumns
 	chunks := group.list(1)
-	for _, name := range want {
+	for _, name := range want.all() {
 		col := parquetColumn{name: name}
 		for _, leaf := range p.leaves {
 			if leaf.path[0] != name {

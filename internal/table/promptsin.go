@@ -47,7 +47,7 @@ func (r *PromptReader) Rows() iter.Seq2[Prompt, error] {
 		r.duplicates = 0
 		seen := map[string]bool{}    // messages, by hash
 		given := map[string]string{} // the file's own ids, with the hash each stands for
-		want := append([]string{"prompt_id", "input"}, r.columns...)
+		want := columns{need: r.columns, also: []string{"prompt_id", "input"}}
 		for row, err := range readForeign(r.path, want) {
 			if err != nil {
 				if !yield(Prompt{}, fmt.Errorf("prompts: %w", err)) {
