@@ -357,6 +357,22 @@ func TestParts(t *testing.T) {
 	}))
 }
 
+func TestInputsByNameAndPlace(t *testing.T) {
+	s := open(t, t.TempDir())
+	one := join.With(config{Text: "a"}, "one")
+	print := steps(t, s, []flow.Stage{one})[0].Fingerprint
+	look := flow.Kind[int]{Name: "look", Run: func(_ context.Context, _ int, in flow.In, out *flow.Out) error {
+		dir, _ := s.Path(print)
+		got := []any{in.Path("one"), in.Path("two"), in.Path(""), in.At(0), in.At(1), in.At(2), in.Fingerprint("one"), in.Fingerprint("two")}
+		want := []any{dir, "", "", "", dir, "", print, flow.Fingerprint{}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("inputs (-want +got):\n%s", diff)
+		}
+		return nil
+	}}
+	run(t, s, []flow.Stage{one, look.With(0, "look", "", "one")})
+}
+
 func TestStageMayNotLink(t *testing.T) {
 	s := open(t, t.TempDir())
 	link := flow.Kind[int]{Name: "link", Run: func(_ context.Context, _ int, _ flow.In, out *flow.Out) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -50,9 +51,24 @@ func TestKill(t *testing.T) {
 	t.Logf("%d kills", kills)
 }
 
-// startAndKill runs the plan in a process of its own and kills it after a
-// while. It says whether the process finished first.
-func startAndKill(t *testing.T, dir, source string, after time.Duration) bool {
+// TestBusyProcess starts a process on a run folder that this one holds.
+func TestBusyProcess(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out, err := child(t, dir, calm(t).source).CombinedOutput()
+	host, _ := os.Hostname()
+	want := fmt.Sprintf("run folder %s is in use by process %d on %s", dir, os.Getpid(), host)
+	if err == nil || !strings.Contains(string(out), want) {
+		t.Errorf("the second process says %q and ends with %v, want %q", out, err, want)
+	}
+}
+
+// child is this binary, to run the long plan.
+func child(t *testing.T, dir, source string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -60,13 +76,21 @@ func startAndKill(t *testing.T, dir, source string, after time.Duration) bool {
 	}
 	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Env = append(os.Environ(), childDir+"="+dir, childSource+"="+source)
+	return cmd
+}
+
+// startAndKill runs the plan in a process of its own and kills it after a
+// while. It says whether the process finished first.
+func startAndKill(t *testing.T, dir, source string, after time.Duration) bool {
+	t.Helper()
+	cmd := child(t, dir, source)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	timer := time.AfterFunc(after, func() { cmd.Process.Kill() })
 	defer timer.Stop()
-	err = cmd.Wait()
+	err := cmd.Wait()
 	if err != nil && cmd.ProcessState.Exited() {
 		t.Fatalf("the run failed by itself: %v", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"radpo/internal/progress"
 )
 
 const (
@@ -131,7 +133,11 @@ func openOut(ctx context.Context, fsys fsys, work string) (*Out, error) {
 
 // keepWhole takes over the parts that are as recorded and removes the others.
 func (o *Out) keepWhole(ctx context.Context, latest map[string][]file) error {
-	for _, name := range partNames(o.work) {
+	names := partNames(o.work)
+	bar := progress.Start(ctx, int64(len(names)), "parts checked")
+	defer bar.Done()
+	for _, name := range names {
+		bar.Add(1)
 		files, recorded := latest[name]
 		whole, err := wholePart(ctx, partDir(o.work, name), files)
 		if err != nil {

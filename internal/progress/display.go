@@ -178,11 +178,11 @@ func (d *Display) status() string {
 		parts = append(parts, b.summary())
 		if l, ok := b.left(); ok {
 			left = l
-			parts = append(parts, short(l)+" left")
+			parts = append(parts, l.Round(time.Second).String()+" left")
 		}
 	}
 	if run, ok := d.forecast.left(left); ok && d.label != "" {
-		parts = append(parts, "run "+short(run)+" left")
+		parts = append(parts, "run "+run.Round(time.Second).String()+" left")
 	}
 	return strings.Join(parts, ", ")
 }

@@ -21,7 +21,7 @@ func (d *Display) frame() string {
 	}
 	bar := progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(io.Discard),
-		progressbar.OptionSetWidth(20),
+		progressbar.OptionSetWidth(12),
 		progressbar.OptionSetDescription(d.status()),
 		progressbar.OptionShowDescriptionAtLineEnd(),
 		progressbar.OptionSetElapsedTime(false),

@@ -119,7 +119,7 @@ func TestTerminal(t *testing.T) {
 		c.advance(time.Second)
 		b.Add(1)
 	}
-	const full = "100% |████████████████████|  [1/2] samples-1, 4/4 prompts, 1/s, 0s left" + erase
+	const full = "100% |████████████|  [1/2] samples-1, 4/4 prompts, 1/s, 0s left" + erase
 	if got := lastFrame(w); got != full {
 		t.Errorf("the last frame is %q, want %q", got, full)
 	}
