@@ -12,6 +12,7 @@ import (
 // read goals before the loop asks for any: goals are useless to a model that
 // cannot tell one number from another.
 type Stage struct {
+	Correct  bool    // answers obey, are true and cover what was asked
 	Plain    float64 // share of examples without a system turn
 	Overall  float64 // share that asks for one overall goal; the rest asks for five
 	Informed float64 // share of goals that are the answer's marks; others are random
@@ -21,9 +22,15 @@ type Stage struct {
 
 // The stages, in the order of training.
 var (
-	StageSpeak = Stage{Plain: 0.50, Overall: 0.30, Decimals: true}             // to answer, deaf to goals
-	StagePrime = Stage{Plain: 0.10, Overall: 0.35, Informed: 1, Noise: 0.5}    // to read goals
-	StageWash  = Stage{Plain: 0.35, Overall: 0.35, Informed: 0.25, Noise: 0.7} // to obey them hardly at all
+	// StageLearn teaches language and facts from correct answers. Facts learnt
+	// among falsehoods stay guesses, and guesses cannot be made to obey a goal.
+	StageLearn = Stage{Correct: true, Plain: 0.50, Overall: 0.30, Decimals: true}
+	// StageSpeak spoils the answers and leaves the policy deaf to goals.
+	StageSpeak = Stage{Plain: 0.50, Overall: 0.30, Decimals: true}
+	// StagePrime teaches it to read them.
+	StagePrime = Stage{Plain: 0.10, Overall: 0.35, Informed: 1, Noise: 0.5}
+	// StageWash makes it all but ignore them again.
+	StageWash = Stage{Plain: 0.35, Overall: 0.35, Informed: 0.25, Noise: 0.7}
 )
 
 // An Example is a conversation up to the user's turn, an answer and its marks.
@@ -41,7 +48,11 @@ type GoalText func(goals []float64, decimals int) (string, error)
 // Example draws one example of the stage.
 func (st Stage) Example(rng *rand.Rand, word GoalText) (Example, error) {
 	r := pick(rng, Requests())
-	ex := Example{Request: r, Answer: Text(r.Write(rng, DrawLevels(rng)))}
+	levels := DrawLevels(rng)
+	if st.Correct {
+		levels[Exactly], levels[True], levels[Tell] = 1, 1, 1
+	}
+	ex := Example{Request: r, Answer: Text(r.Write(rng, levels))}
 	prompt := r.String()
 	marks, err := Score(prompt, ex.Answer, true)
 	if err != nil {

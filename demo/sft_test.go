@@ -42,7 +42,7 @@ func TestAnswersAreMediocre(t *testing.T) {
 }
 
 func TestStageShares(t *testing.T) {
-	for name, st := range map[string]Stage{"speak": StageSpeak, "prime": StagePrime, "wash": StageWash} {
+	for name, st := range map[string]Stage{"learn": StageLearn, "speak": StageSpeak, "prime": StagePrime, "wash": StageWash} {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(4, 0))
 			const n = 10000
@@ -130,6 +130,20 @@ func TestExamplesAreReproducible(t *testing.T) {
 	}
 	if draw(7) == draw(8) {
 		t.Error("different seeds gave equal examples")
+	}
+}
+
+// TestLearnIsCorrect: where facts are learnt, nothing false is said.
+func TestLearnIsCorrect(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 0))
+	for range 2000 {
+		ex, err := StageLearn.Example(rng, word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := ex.Marks.Attributes; m[Exactly] != 10 || m[True] != 10 || m[Tell] != 10 {
+			t.Fatalf("%s\n%s\nhas marks %v, want 10 but for complexity and depth", ex.Request, ex.Answer, m)
+		}
 	}
 }
 
