@@ -128,6 +128,7 @@ func TestConfigFaults(t *testing.T) {
 		"labels":          {[]string{`"vocab_size"`, `"id2label": {"1": "x"}, "vocab_size"`}, []string{`id2label: want keys 0 to 0, got "1"`}},
 		"label count":     {[]string{`"vocab_size"`, `"id2label": {"0": "x"}, "num_labels": 2, "vocab_size"`}, []string{"num_labels: 2, but id2label has 1"}},
 		"end token":       {[]string{`[128001, 128009]`, `[128001, -4]`}, []string{"eos_token_id: want token ids, got [128001, -4]"}},
+		"null token":      {[]string{`[128001, 128009]`, `[128001, null]`}, []string{"eos_token_id: want token ids"}},
 		"pad token":       {[]string{`"pad_token_id": null`, `"pad_token_id": "x"`}, []string{"pad_token_id: want an integer"}},
 		"syntax":          {[]string{`"mlp_bias": false,`, `"mlp_bias": false`}, []string{"line 15 column 3"}},
 		"not a number":    {[]string{`1e-05`, `NaN`}, []string{"line 18 column 19", "'N'"}},

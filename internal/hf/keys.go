@@ -114,8 +114,9 @@ func (k *keys) ids(key string) []int {
 	} else {
 		list = []int{value(k, key, 0)}
 	}
+	hole := bytes.Contains(k.raw[key], []byte("null")) // encoding/json makes it id 0
 	for _, id := range list {
-		if id < 0 || id >= maxVocab {
+		if hole || id < 0 || id >= maxVocab {
 			k.fault(key, fmt.Errorf("want token ids, got %.60s", k.raw[key]))
 			return nil
 		}

@@ -24,6 +24,7 @@ var copied = []string{
 // Save writes a model folder that transformers loads: the tensors, in one file
 // or in shards of at most shardLimit bytes with an index (0 means ShardLimit),
 // and base's configuration and tokenizer files byte for byte. Base may be nil.
+// Where lm_head is tied to the embeddings, transformers leaves it out.
 //
 // It makes dir when absent and never writes over a file, so tensors mapped
 // from an older folder stay as they are. All is synced on return; after an

@@ -91,19 +91,21 @@ func TestSaveCopiesBase(t *testing.T) {
 	}
 }
 
-// TestSaveMapped saves tensors that are mapped from the base.
-func TestSaveMapped(t *testing.T) {
-	base, dir := t.TempDir(), t.TempDir()
-	if err := hf.Save(base, nil, model(), 0); err != nil {
-		t.Fatal(err)
-	}
-	f := open(t, base)
-	if err := hf.Save(dir, f, must(f.Tensors()), 0); err != nil {
-		t.Fatal(err)
-	}
-	got, want := must(os.ReadFile(filepath.Join(dir, "model.safetensors"))), must(os.ReadFile(filepath.Join(base, "model.safetensors")))
-	if string(got) != string(want) {
-		t.Error("the copy differs")
+// TestSaveAsTransformers opens what transformers saved and saves it again: the
+// weights must come out the same to the byte.
+func TestSaveAsTransformers(t *testing.T) {
+	for _, name := range []string{"tied", "biased", "llama3-bf16"} {
+		dir := filepath.Join(t.TempDir(), name)
+		base := open(t, filepath.Join("../model/testdata", name))
+		if err := hf.Save(dir, base, shuffled(must(base.Tensors())), 0); err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range []string{"model.safetensors", "config.json", "generation_config.json"} {
+			got, want := must(os.ReadFile(filepath.Join(dir, file))), must(os.ReadFile(filepath.Join("../model/testdata", name, file)))
+			if string(got) != string(want) {
+				t.Errorf("%s of %s differs", file, name)
+			}
+		}
 	}
 }
 
