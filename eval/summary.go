@@ -53,6 +53,10 @@ func subjects(ms []table.Measure, first string) []string {
 
 // summaryRewards is one row a policy and one column a goal.
 func summaryRewards(w io.Writer, ms []table.Measure, b book) {
+	policies := subjects(ms, "reward")
+	if len(policies) == 0 {
+		return
+	}
 	groups := []string{"no-goal"}
 	for _, m := range ms {
 		parts := strings.Split(m.Name, "/")
@@ -68,7 +72,7 @@ func summaryRewards(w io.Writer, ms []table.Measure, b book) {
 		fmt.Fprintf(w, "\t%s", strings.Replace(g, "-", " ", 1))
 	}
 	fmt.Fprintln(w)
-	for _, p := range subjects(ms, "reward") {
+	for _, p := range policies {
 		fmt.Fprint(w, clip(p, summaryName))
 		for _, g := range groups {
 			fmt.Fprintf(w, "\t%s", b.short("reward/"+p+"/"+g))

@@ -57,12 +57,13 @@ func number(v float64, decimals int) string {
 
 func two(v float64) string { return number(v, 2) }
 
-// signed is two with a plus sign where v is above zero.
+// signed is two with a plus sign where it shows more than zero.
 func signed(v float64) string {
-	if s := two(v); v > 0 {
+	s := two(v)
+	if v > 0 && s != two(0) {
 		return "+" + s
 	}
-	return two(v)
+	return s
 }
 
 func percent(v float64) string { return number(100*v, 0) + " %" }

@@ -65,7 +65,7 @@ func bounds(data []float64) (lo, hi float64) {
 
 // roundStep is 1, 2 or 5 times a power of ten that cuts span in four to nine.
 func roundStep(span float64) float64 {
-	power := math.Pow(10, math.Floor(math.Log10(span/4)))
+	power := math.Pow(10, math.Floor(math.Log10(span/4)+1e-9))
 	for _, m := range []float64{5, 2} {
 		if span/(power*m) >= 4 {
 			return power * m
@@ -83,28 +83,34 @@ func ticks(lo, hi float64) []float64 {
 	return out
 }
 
-// labels writes ticks with the fewest decimals that tell them exactly.
+// labels writes ticks with the fewest decimals that tell them exactly, up to
+// four, else in powers of ten.
 func labels(ticks []float64) []string {
-	decimals := 0
+	decimals, power := 0, false
 	for _, t := range ticks {
-		for decimals < 4 && math.Abs(t-decimal(t, decimals)) > 1e-6*math.Abs(t) {
+		for decimals < 4 && !told(t, decimals) {
 			decimals++
 		}
+		power = power || !told(t, decimals) || math.Abs(t) >= 1e6
 	}
 	var out []string
 	for _, t := range ticks {
-		if decimal(t, decimals) == 0 && math.Abs(t) > 1e-12 || math.Abs(t) >= 1e6 {
-			out = append(out, minus(strconv.FormatFloat(t, 'g', 2, 64)))
-		} else {
+		switch {
+		case power && t == 0: // −0 too
+			out = append(out, "0")
+		case power:
+			out = append(out, minus(strconv.FormatFloat(t, 'g', 3, 64)))
+		default:
 			out = append(out, fixed(t, decimals))
 		}
 	}
 	return out
 }
 
-func decimal(v float64, decimals int) float64 {
+// told reports whether that many decimals tell v exactly.
+func told(v float64, decimals int) bool {
 	power := math.Pow(10, float64(decimals))
-	return math.Round(v*power) / power
+	return math.Abs(v-math.Round(v*power)/power) <= 1e-6*math.Abs(v)
 }
 
 // fixed writes v with a real minus sign, and none before zero.
