@@ -25,7 +25,7 @@ func (f Fork) Len() int {
 // Forks is a batch of forks, padded on the right to the longest, T.
 type Forks struct {
 	Input
-	Starts [][]int // [fork][response]: where the response begins in its row
+	starts [][]int // [fork][response]: where the response begins in its row
 	forks  []Fork
 	width  int // T
 }
@@ -41,7 +41,7 @@ func NewForks(s *torch.Scope, forks []Fork) Forks {
 	branch := make([]int, rows*t) // 0 prompt, 1… responses, −1 padding
 	for i, f := range forks {
 		row := i * b.width
-		b.Starts = append(b.Starts, b.lay(f, ids[row:row+b.width], positions[row:row+b.width], branch[row:row+b.width]))
+		b.starts = append(b.starts, b.lay(f, ids[row:row+b.width], positions[row:row+b.width], branch[row:row+b.width]))
 	}
 	b.IDs, b.Positions = s.Longs(ids, rows, t), s.Longs(positions, rows, t)
 	b.Mask = s.Bools(seen(branch, b.width), rows, 1, t, t)
@@ -83,6 +83,15 @@ func seen(branch []int, width int) []bool {
 	return mask
 }
 
+// At is the place in Flat of token t of the sequence that fork i's prompt and
+// its response k make.
+func (b Forks) At(i, k, t int) int64 {
+	if prompt := len(b.forks[i].Prompt); t >= prompt {
+		t += b.starts[i][k] - prompt
+	}
+	return int64(i*b.width + t)
+}
+
 // Logps is the log-probability of every response token, [N] fp32 in order of
 // forks, responses and tokens.
 func (b Forks) Logps(s *torch.Scope, p Policy) torch.Tensor {
@@ -90,11 +99,7 @@ func (b Forks) Logps(s *torch.Scope, p Policy) torch.Tensor {
 	for i, f := range b.forks {
 		for k, r := range f.Responses {
 			for j, id := range r {
-				at := b.Starts[i][k] + j - 1
-				if j == 0 {
-					at = len(f.Prompt) - 1
-				}
-				from, targets = append(from, int64(i*b.width+at)), append(targets, int64(id))
+				from, targets = append(from, b.At(i, k, len(f.Prompt)+j-1)), append(targets, int64(id))
 			}
 		}
 	}

@@ -1,0 +1,75 @@
+package ranker
+
+import (
+	"context"
+	"fmt"
+
+	"radpo/configs"
+	"radpo/internal/hf"
+	"radpo/internal/table"
+	"radpo/internal/torch"
+)
+
+// A Request is a prompt with the responses to be rated.
+type Request struct {
+	Messages  []table.Message // ends with the user's turn
+	Responses []string
+	Finished  []bool // the policy ended the response itself; nil: all
+}
+
+// A Rating is the ranker's word on one response.
+type Rating struct {
+	Score      float64
+	Attributes []float64 // raw, in the order of Names
+	Gating     []float64 // weight of each attribute; what else a ranker has to say
+}
+
+// A Ranker rates responses.
+type Ranker interface {
+	// Rank rates requests, each response of each in order.
+	Rank(ctx context.Context, s *torch.Scope, requests []Request) ([][]Rating, error)
+	// Names are the attributes, none for a scalar ranker.
+	Names() []string
+}
+
+// Open makes the ranker of a configuration, with its weights in s. The folder
+// is nil for one without a model, and must stay open.
+func Open(s *torch.Scope, kind string, f *hf.Folder, d torch.DType) (Ranker, error) {
+	switch kind {
+	case "rule":
+		return rule{}, nil
+	case "armorm":
+		return openArmoRM(s, f, d)
+	case "classifier":
+		return openClassifier(s, f, d)
+	}
+	return nil, fmt.Errorf("ranker.kind %q: want armorm, classifier or rule", kind)
+}
+
+// KindOf is the ranker that a model folder is for.
+func KindOf(f *hf.Folder) (string, error) {
+	c, err := f.Config()
+	if err != nil {
+		return "", err
+	}
+	for _, name := range c.Architectures {
+		switch name {
+		case "LlamaForRewardModelWithGating":
+			return "armorm", nil
+		case "LlamaForSequenceClassification":
+			return "classifier", nil
+		}
+	}
+	return "", fmt.Errorf("%s is no reward model that is known here: its architecture is %v", f.Name(), c.Architectures)
+}
+
+// names of the attributes that a configuration's ranker has.
+func names(c configs.Ranker) []string {
+	switch c.Kind {
+	case "rule":
+		return rule{}.Names()
+	case "armorm":
+		return objectives[:]
+	}
+	return nil
+}

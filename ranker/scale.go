@@ -1,0 +1,159 @@
+package ranker
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"radpo/configs"
+	"radpo/internal/table"
+)
+
+// A Map turns raw values of one column into low … high: low at From, high at
+// To, straight between, clipped outside.
+type Map struct {
+	Name string  `json:"name"` // "score", or the attribute
+	From float64 `json:"from"`
+	To   float64 `json:"to"`
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+}
+
+// At is the mapped value; a map without width gives the middle.
+func (m Map) At(raw float64) float64 {
+	if m.From == m.To {
+		return (m.Low + m.High) / 2
+	}
+	v := m.Low + (raw-m.From)/(m.To-m.From)*(m.High-m.Low)
+	return min(max(v, m.Low), m.High)
+}
+
+// A Scaling is how a table's scores were mapped; it is kept with the table.
+type Scaling struct {
+	Maps        []Map   `json:"maps"`         // the score's, then one an attribute; none for scope per-prompt
+	ClippedLow  float64 `json:"clipped_low"`  // share of scores below the map's range
+	ClippedHigh float64 `json:"clipped_high"` // and above
+	Mean        float64 `json:"mean"`         // of the raw scores
+}
+
+// scaling is where a table's metadata keeps its Scaling.
+const scaling = "scaling"
+
+// ReadScaling is the Scaling of a table of mapped scores.
+func ReadScaling(meta map[string]string) (Scaling, error) {
+	var s Scaling
+	if err := json.Unmarshal([]byte(meta[scaling]), &s); err != nil {
+		return s, fmt.Errorf("the scores table has no scaling in its metadata: %w", err)
+	}
+	return s, nil
+}
+
+// columns are the numbers of the attributes that a goal is made of.
+func columns(r configs.Ranker, attributes []string) ([]int, error) {
+	all := names(r)
+	var out []int
+	for _, name := range attributes {
+		at := slices.Index(all, name)
+		if at < 0 && r.Kind == "armorm" {
+			at = slices.Index(all, paperNames[name])
+		}
+		if at < 0 {
+			return nil, fmt.Errorf("augment.attributes: ranker %s has no attribute %q; it has %v", r.Kind, name, all)
+		}
+		out = append(out, at)
+	}
+	return out, nil
+}
+
+// Fit makes the maps for rows: one for the score and one for each of columns.
+func Fit(c configs.Scale, rows []table.Score, at []int, labels []string) ([]Map, error) {
+	raw := make([]float64, len(rows))
+	for i, r := range rows {
+		raw[i] = r.Raw
+	}
+	m, err := fit(c, "score", raw)
+	if err != nil {
+		return nil, err
+	}
+	maps := []Map{m}
+	for k, column := range at {
+		values := make([]float64, len(rows))
+		for i, r := range rows {
+			values[i] = r.Attributes[column]
+		}
+		if m, err = fit(c, labels[k], values); err != nil {
+			return nil, err
+		}
+		maps = append(maps, m)
+	}
+	return maps, nil
+}
+
+func fit(c configs.Scale, name string, values []float64) (Map, error) {
+	m := Map{Name: name, Low: c.Low, High: c.High}
+	sorted := slices.Clone(values)
+	slices.Sort(sorted)
+	switch {
+	case len(sorted) == 0:
+		return m, fmt.Errorf("scale: there are no scores to fit %s to", name)
+	case c.Method == "minmax":
+		m.From, m.To = sorted[0], sorted[len(sorted)-1]
+	case c.Method == "quantile":
+		m.From, m.To = quantile(sorted, c.Quantile), quantile(sorted, 1-c.Quantile)
+	case c.Method == "affine":
+		m.From, m.To = (c.Low-c.Offset)/c.Slope, (c.High-c.Offset)/c.Slope
+	default:
+		return m, fmt.Errorf("scale.method %q: want minmax, quantile or affine", c.Method)
+	}
+	return m, nil
+}
+
+// quantile interpolates between order statistics as numpy does by default
+// (Hyndman and Fan's type 7), which gonum lacks.
+func quantile(sorted []float64, p float64) float64 {
+	at := p * float64(len(sorted)-1)
+	below := int(at)
+	above := min(below+1, len(sorted)-1)
+	return sorted[below] + (at-float64(below))*(sorted[above]-sorted[below])
+}
+
+// apply maps rows in place.
+func apply(rows []table.Score, maps []Map, at []int) {
+	for i := range rows {
+		rows[i].Score = maps[0].At(rows[i].Raw)
+		rows[i].Levels = make([]float64, len(at))
+		for k, column := range at {
+			rows[i].Levels[k] = maps[k+1].At(rows[i].Attributes[column])
+		}
+	}
+}
+
+// summarise counts what fell outside the score's map.
+func summarise(rows []table.Score, maps []Map) Scaling {
+	s := Scaling{Maps: maps}
+	for _, r := range rows {
+		s.Mean += r.Raw / float64(len(rows))
+		if r.Raw < maps[0].From {
+			s.ClippedLow += 1 / float64(len(rows))
+		}
+		if r.Raw > maps[0].To {
+			s.ClippedHigh += 1 / float64(len(rows))
+		}
+	}
+	return s
+}
+
+// finite refuses scores that no map can place.
+func finite(rows []table.Score) error {
+	bad := 0
+	for _, r := range rows {
+		if math.IsNaN(r.Raw) || math.IsInf(r.Raw, 0) {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d scores are not finite: the ranker's weights or its dtype are at fault", bad, len(rows))
+	}
+	return nil
+}

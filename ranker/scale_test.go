@@ -1,0 +1,107 @@
+package ranker
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"radpo/configs"
+	"radpo/internal/table"
+)
+
+func scores(raw ...float64) []table.Score {
+	rows := make([]table.Score, len(raw))
+	for i, r := range raw {
+		rows[i] = table.Score{Raw: r, Attributes: []float64{-r, 2 * r}}
+	}
+	return rows
+}
+
+func TestMaps(t *testing.T) {
+	base := configs.Scale{Low: 1, High: 10, Quantile: 0.25, Slope: 10, Offset: 0.5}
+	tests := []struct {
+		method string
+		raw    []float64
+		want   []float64
+	}{
+		{"minmax", []float64{0, 1, 2, 4}, []float64{1, 3.25, 5.5, 10}},
+		{"quantile", []float64{0, 1, 2, 3, 4}, []float64{1, 1, 5.5, 10, 10}},
+		{"affine", []float64{0.05, 0.5, 0.95, 2}, []float64{1, 5.5, 10, 10}},
+		{"minmax", []float64{3, 3}, []float64{5.5, 5.5}},
+	}
+	for _, tt := range tests {
+		base.Method = tt.method
+		rows := scores(tt.raw...)
+		maps, err := Fit(base, rows, []int{0}, []string{"minus"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply(rows, maps, []int{0})
+		for i, r := range rows {
+			if math.Abs(r.Score-tt.want[i]) > 1e-9 {
+				t.Errorf("%s of %v: row %d is %v, want %v", tt.method, tt.raw, i, r.Score, tt.want[i])
+			}
+			if tt.method == "minmax" && math.Abs(r.Levels[0]-(11-r.Score)) > 1e-9 {
+				t.Errorf("%s: level %v beside score %v of the negated attribute", tt.method, r.Levels[0], r.Score)
+			}
+		}
+	}
+}
+
+// TestFirstMapStays: later scores outside the first table's range are clipped
+// and counted.
+func TestFirstMapStays(t *testing.T) {
+	c := configs.Scale{Method: "minmax", Low: 1, High: 10}
+	maps, err := Fit(c, scores(0, 1), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := scores(-1, .5, 2, 3)
+	apply(later, maps, nil)
+	got := summarise(later, maps)
+	if got.ClippedLow != .25 || got.ClippedHigh != .5 || got.Mean != 1.125 {
+		t.Errorf("got %+v", got)
+	}
+	if later[1].Score != 5.5 || later[3].Score != 10 {
+		t.Errorf("got scores %v and %v", later[1].Score, later[3].Score)
+	}
+}
+
+func TestColumns(t *testing.T) {
+	paper := []string{"complexity", "instruction_following", "honesty", "helpfulness", "intellectual_depth"}
+	got, err := columns(configs.Ranker{Kind: "armorm"}, paper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{14, 6, 8, 9, 3} {
+		if got[i] != want {
+			t.Errorf("%s is column %d, want %d", paper[i], got[i], want)
+		}
+	}
+	if _, err := columns(configs.Ranker{Kind: "armorm"}, []string{"wit"}); err == nil || !strings.Contains(err.Error(), "wit") {
+		t.Errorf("got %v, want an error that names wit", err)
+	}
+}
+
+func TestFiniteNamesTheCount(t *testing.T) {
+	if err := finite(scores(1, math.NaN(), math.Inf(1))); err == nil || !strings.Contains(err.Error(), "2 of 3") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCommonLeavesEachAToken(t *testing.T) {
+	tests := []struct {
+		in   [][]int32
+		want int
+	}{
+		{[][]int32{{1, 2, 3}}, 2},
+		{[][]int32{{1, 2, 3}, {1, 2}}, 1},
+		{[][]int32{{1, 2, 3}, {1, 2, 4}}, 2},
+		{[][]int32{{1}, {2}}, 0},
+	}
+	for _, tt := range tests {
+		if got := common(tt.in); got != tt.want {
+			t.Errorf("common(%v) = %d, want %d", tt.in, got, tt.want)
+		}
+	}
+}
