@@ -80,7 +80,7 @@ func (c *cutter) next(s string, specials bool) (before string, token *addedSpec,
 
 // cutters enters the added tokens in v and builds the two passes: over the
 // text as given and over its normalized rests.
-func cutters(specs []addedSpec, v *vocabulary, normalize normalizer) (raw, normalized *cutter, err error) {
+func cutters(specs []addedSpec, v *vocabulary, normalize steps) (raw, normalized *cutter, err error) {
 	var specsOf [2][]addedSpec
 	var textsOf [2][]string
 	for _, a := range specs {
@@ -92,7 +92,7 @@ func cutters(specs []addedSpec, v *vocabulary, normalize normalizer) (raw, norma
 		}
 		pass, text := 0, a.Content
 		if a.Normalized {
-			pass, text = 1, normalize.apply(a.Content)
+			pass, text = 1, normalize.apply(new(rewriter), a.Content)
 		}
 		specsOf[pass] = append(specsOf[pass], a)
 		textsOf[pass] = append(textsOf[pass], text)

@@ -44,14 +44,15 @@ type byteLevel struct {
 	merges mergeTable
 	bytes  [256]int32       // -1: no token, the byte is lost, as in the reference
 	whole  map[string]int32 // words that skip the merges; nil without ignore_merges
+	tokens []string
 }
 
-func newByteLevel(spec *bpeSpec) (*byteLevel, error) {
+func newByteLevel(spec *bpeSpec, v *vocabulary) (*byteLevel, error) {
 	merges, err := spec.mergeTable()
 	if err != nil {
 		return nil, err
 	}
-	m := &byteLevel{merges: merges}
+	m := &byteLevel{merges: merges, tokens: v.tokens}
 	for b, r := range byteRunes {
 		id, ok := spec.Vocab.ids[string(r)]
 		if !ok {
@@ -86,4 +87,26 @@ func (m *byteLevel) appendWord(dst []int32, e *encoder, word string) []int32 {
 	}
 	e.merge.symbols = symbols
 	return append(dst, e.merge.run(m.merges)...)
+}
+
+func (m *byteLevel) ends(_ *encoder, word string, ids []int32) []int {
+	return cumulate(word, ids, func(id int32) int {
+		s, _ := tokenBytes(m.tokens[id])
+		return len(s)
+	})
+}
+
+// cumulate is the running sum of the ids' lengths. Bytes that have no token
+// make it fall short, so the last id reaches to the end.
+func cumulate(word string, ids []int32, length func(int32) int) []int {
+	ends := make([]int, len(ids))
+	at := 0
+	for i, id := range ids {
+		at = min(at+length(id), len(word))
+		ends[i] = at
+	}
+	if len(ends) > 0 {
+		ends[len(ends)-1] = len(word)
+	}
+	return ends
 }

@@ -3,8 +3,9 @@ package tokenizer
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
-	"strings"
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
@@ -83,36 +84,57 @@ func (m *charsMap) text(leaf uint32) (string, bool) {
 	return string(text), true
 }
 
-// apply maps each short grapheme cluster as a whole, the rest by code point.
-func (m *charsMap) apply(s string) string {
-	var out strings.Builder
-	out.Grow(len(s))
+// rewrite maps each short grapheme cluster as a whole, the rest by code point.
+func (m *charsMap) rewrite(s string, out *rewriter) bool {
 	for s != "" {
 		// ASCII before ASCII is a cluster of its own, but for CR LF.
-		if s[0] < utf8.RuneSelf && m.keeps[s[0]] && (len(s) == 1 || s[1] < utf8.RuneSelf) {
-			out.WriteByte(s[0])
-			s = s[1:]
+		n := 0
+		for n < len(s) && s[n] < utf8.RuneSelf && m.keeps[s[n]] {
+			n++
+		}
+		if n < len(s) && s[n] >= utf8.RuneSelf {
+			n-- // what follows may belong to its cluster
+		}
+		if n > 0 {
+			out.keep(s[:n])
+			s = s[n:]
 			continue
 		}
 		var cluster string
 		cluster, s, _, _ = uniseg.FirstGraphemeClusterInString(s, -1)
-		m.appendCluster(&out, cluster)
+		m.writeCluster(out, cluster)
 	}
-	return out.String()
+	return true
 }
 
-func (m *charsMap) appendCluster(out *strings.Builder, cluster string) {
+func (m *charsMap) writeCluster(out *rewriter, cluster string) {
 	if len(cluster) <= maxCluster {
 		if text, ok := m.find(cluster); ok {
-			out.WriteString(text)
+			out.put(text, len(cluster))
 			return
 		}
 	}
-	for _, r := range cluster {
-		part := string(r)
+	for i, r := range cluster {
+		part := cluster[i : i+utf8.RuneLen(r)]
 		if text, ok := m.find(part); ok {
-			part = text
+			out.put(text, len(part))
+		} else {
+			out.keep(part)
 		}
-		out.WriteString(part)
 	}
+}
+
+func parsePrecompiled(raw json.RawMessage) (step, error) {
+	var spec struct {
+		Type string `json:"type"`
+		Map  []byte `json:"precompiled_charsmap"`
+	}
+	if err := strict(raw, &spec); err != nil {
+		return nil, err
+	}
+	m, err := newCharsMap(spec.Map)
+	if err != nil {
+		return nil, fmt.Errorf("precompiled_charsmap: %w", err)
+	}
+	return m.rewrite, nil
 }

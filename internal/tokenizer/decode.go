@@ -71,8 +71,10 @@ func (s *Stream) push(dst []byte, id int32) []byte {
 	s.started = true
 	switch {
 	case d.kind == bytesJoined:
-		s.held = append(s.held, text...)
-		out, tail := appendRepaired(dst, s.held)
+		if len(s.held) > 0 {
+			text = string(s.held) + text
+		}
+		out, tail := appendRepaired(dst, text)
 		s.held = append(s.held[:0], tail...)
 		return out
 	case d.kind == byteFallback && d.bytes[id] >= 0:
@@ -157,9 +159,7 @@ func parseByteFallback(parts []json.RawMessage, v *vocabulary) (d decoder, err e
 		return d, errors.New("Replace is supported only from metaspace to space")
 	}
 	for _, part := range parts[1:3] {
-		if err := strict(part, new(struct {
-			Type string `json:"type"`
-		})); err != nil {
+		if err := strict(part, new(typeOnly)); err != nil {
 			return d, err
 		}
 	}
@@ -190,7 +190,7 @@ func parseTextsJoined(raw json.RawMessage, v *vocabulary) (d decoder, err error)
 	if err != nil {
 		return d, err
 	}
-	return decoder{texts: spacedTexts(v), bare: w.prefix != never}, nil
+	return decoder{texts: spacedTexts(v), bare: w.scheme != never}, nil
 }
 
 // spacedTexts is every token with spaces for metaspaces.

@@ -4,12 +4,15 @@ package tokenizer
 // and may be called from many goroutines with different e.
 type model interface {
 	appendWord(dst []int32, e *encoder, word string) []int32
+	// ends is where each of a word's ids ends in it, in bytes.
+	ends(e *encoder, word string, ids []int32) []int
 }
 
 // An encoder is the working memory of one goroutine.
 type encoder struct {
 	model model
 	words *cache
+	out   rewriter
 	merge merger
 	paths []pathEnd
 }
@@ -34,7 +37,10 @@ func (e *encoder) appendWord(dst []int32, word string) []int32 {
 // and so do the caches; it holds no more than maxEncoders.
 type encoders chan *encoder
 
-const maxEncoders = 16
+const (
+	maxEncoders = 16
+	maxKept     = 1 << 20 // elements of working memory
+)
 
 func (f encoders) get(m model) *encoder {
 	select {
@@ -45,7 +51,11 @@ func (f encoders) get(m model) *encoder {
 	}
 }
 
+// put keeps e, but not the memory that a huge text has made it take.
 func (f encoders) put(e *encoder) {
+	if cap(e.out.text)+cap(e.merge.symbols)+cap(e.paths) > maxKept {
+		e.out, e.merge, e.paths = rewriter{}, merger{}, nil
+	}
 	select {
 	case f <- e:
 	default:

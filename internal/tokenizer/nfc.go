@@ -12,6 +12,9 @@ const (
 	countS, countL, countV, countT     = 11172, 19, 21, 28
 )
 
+// firstUnstable is the first code point that NFC may change or move.
+const firstUnstable = 0x300
+
 // normalForms holds what NFC needs of Unicode 9, the version that the
 // reference normalizes by.
 type normalForms struct {
@@ -49,32 +52,54 @@ var forms = sync.OnceValue(func() *normalForms {
 
 func (f *normalForms) mark(c rune) { f.unstable[c>>3] |= 1 << (c & 7) }
 
-// nfc is Unicode's normalization form C by the tables of Unicode 9.
-func nfc(s string) string {
-	i := 0
-	for i < len(s) && s[i] < utf8.RuneSelf {
-		i++
-	}
-	if i == len(s) {
-		return s
-	}
+// changes tells whether c may change, move or join what stands before it.
+func (f *normalForms) changes(c rune) bool { return f.unstable[c>>3]&(1<<(c&7)) != 0 }
+
+// nfc is Unicode's normalization form C by the tables of Unicode 9. Text is
+// composed in stretches: a stable code point and the unstable ones after it.
+func nfc(s string, out *rewriter) bool {
 	f := forms()
-	for _, c := range s[i:] {
-		if f.unstable[c>>3]&(1<<(c&7)) != 0 {
-			return f.compose(s)
+	changes := false
+	for _, c := range s {
+		if c >= firstUnstable && f.changes(c) {
+			changes = true
+			break
 		}
 	}
-	return s
+	if !changes {
+		return false
+	}
+	var runes []rune
+	kept := 0 // the start of the text not yet written
+	for i := 0; i < len(s); {
+		start := i
+		_, n := utf8.DecodeRuneInString(s[i:])
+		for i += n; i < len(s); i += n {
+			var c rune
+			if c, n = utf8.DecodeRuneInString(s[i:]); !f.changes(c) {
+				break
+			}
+		}
+		first, size := utf8.DecodeRuneInString(s[start:])
+		if size == i-start && !f.changes(first) {
+			continue
+		}
+		out.keep(s[kept:start])
+		runes = f.compose(runes[:0], s[start:i])
+		out.put(string(runes), i-start)
+		kept = i
+	}
+	out.keep(s[kept:])
+	return true
 }
 
-// compose decomposes s, orders its marks and joins what joins.
-func (f *normalForms) compose(s string) string {
-	runes := make([]rune, 0, len(s))
+// compose decomposes s, orders its marks and joins what joins. It works in runes.
+func (f *normalForms) compose(runes []rune, s string) []rune {
 	for _, c := range s {
 		runes = f.decompose(runes, c)
 	}
 	f.order(runes)
-	out := make([]rune, 0, len(runes))
+	out := runes[:0]
 	starter, last := -1, uint8(0) // where a mark may join, and the class before it
 	for _, c := range runes {
 		class := f.class[c]
@@ -91,7 +116,7 @@ func (f *normalForms) compose(s string) string {
 		last = class
 		out = append(out, c)
 	}
-	return string(out)
+	return out
 }
 
 func (f *normalForms) decompose(dst []rune, c rune) []rune {

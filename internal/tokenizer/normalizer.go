@@ -2,17 +2,17 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// A normalizer rewrites text before it is split, step after step. A step
-// returns its argument itself when it has nothing to change.
-type normalizer []func(string) string
+// steps is a normalizer: they rewrite text in turn before it is split.
+type steps []step
 
-func (n normalizer) apply(s string) string {
-	for _, step := range n {
-		s = step(s)
+func (n steps) apply(r *rewriter, s string) string {
+	for _, st := range n {
+		s = r.run(st, s)
 	}
 	return s
 }
@@ -31,91 +31,108 @@ type patternSpec struct {
 }
 
 // parseNormalizer reads the normalizer section.
-func parseNormalizer(raw json.RawMessage) (normalizer, error) {
-	var steps normalizer
+func parseNormalizer(raw json.RawMessage) (steps, error) {
+	var all steps
 	err := eachPart(raw, "normalizers", func(kind string, raw json.RawMessage) error {
-		step, err := parseNormalizerStep(kind, raw)
-		steps = append(steps, step)
-		return err
+		st, err := parseNormalizerStep(kind, raw)
+		if err != nil {
+			return fmt.Errorf("%.40s: %w", kind, err)
+		}
+		all = append(all, st)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("normalizer: %w", err)
 	}
-	return steps, nil
+	return all, nil
 }
 
-func parseNormalizerStep(kind string, raw json.RawMessage) (func(string) string, error) {
+func parseNormalizerStep(kind string, raw json.RawMessage) (step, error) {
 	switch kind {
 	case "NFC":
-		return nfc, nil
+		return nfc, strict(raw, new(typeOnly))
 	case "Precompiled":
-		var spec struct {
-			Type string `json:"type"`
-			Map  []byte `json:"precompiled_charsmap"`
-		}
-		if err := strict(raw, &spec); err != nil {
-			return nil, err
-		}
-		m, err := newCharsMap(spec.Map)
-		if err != nil {
-			return nil, fmt.Errorf("precompiled_charsmap: %w", err)
-		}
-		return m.apply, nil
+		return parsePrecompiled(raw)
 	case "Prepend":
-		var spec struct {
-			Type    string `json:"type"`
-			Prepend string `json:"prepend"`
-		}
-		if err := strict(raw, &spec); err != nil {
-			return nil, err
-		}
-		return func(s string) string {
-			if s == "" {
-				return s
-			}
-			return spec.Prepend + s
-		}, nil
+		return parsePrepend(raw)
 	case "Replace":
 		return parseReplace(raw)
 	case "Strip":
 		return parseStrip(raw)
 	}
-	return nil, fmt.Errorf("%q is not supported", kind)
+	return nil, errors.New("not supported")
 }
 
-func parseReplace(raw json.RawMessage) (func(string) string, error) {
+func parsePrepend(raw json.RawMessage) (step, error) {
+	var spec struct {
+		Type    string `json:"type"`
+		Prepend string `json:"prepend"`
+	}
+	if err := strict(raw, &spec); err != nil {
+		return nil, err
+	}
+	return func(s string, out *rewriter) bool {
+		if s == "" {
+			return false
+		}
+		out.put(spec.Prepend, 0)
+		out.keep(s)
+		return true
+	}, nil
+}
+
+func parseReplace(raw json.RawMessage) (step, error) {
 	var spec replaceSpec
 	if err := strict(raw, &spec); err != nil {
 		return nil, err
 	}
 	switch p := spec.Pattern; {
 	case p.Regex == nil && p.String != nil && *p.String != "":
-		return func(s string) string { return strings.ReplaceAll(s, *p.String, spec.Content) }, nil
+		return replaceAll(*p.String, spec.Content), nil
 	case p.String == nil && p.Regex != nil && *p.Regex == " {2,}":
-		return func(s string) string { return squeeze(s, spec.Content) }, nil
+		return squeeze(spec.Content), nil
 	case p.Regex != nil:
-		return nil, fmt.Errorf("Replace: regular expression %.60q is not supported", *p.Regex)
+		return nil, fmt.Errorf("regular expression %.60q is not supported", *p.Regex)
 	}
-	return nil, fmt.Errorf("Replace: pattern must be a string that is not empty")
+	return nil, errors.New("the pattern must be a string that is not empty")
 }
 
-// squeeze replaces every run of two or more spaces.
-func squeeze(s, with string) string {
-	at := strings.Index(s, "  ")
-	if at < 0 {
-		return s
+// replaceAll writes new for every old.
+func replaceAll(old, new string) step {
+	return func(s string, out *rewriter) bool {
+		at := strings.Index(s, old)
+		if at < 0 {
+			return false
+		}
+		for ; at >= 0; at = strings.Index(s, old) {
+			out.keep(s[:at])
+			out.put(new, len(old))
+			s = s[at+len(old):]
+		}
+		out.keep(s)
+		return true
 	}
-	var out strings.Builder
-	for ; at >= 0; at = strings.Index(s, "  ") {
-		out.WriteString(s[:at])
-		out.WriteString(with)
-		s = strings.TrimLeft(s[at:], " ")
-	}
-	out.WriteString(s)
-	return out.String()
 }
 
-func parseStrip(raw json.RawMessage) (func(string) string, error) {
+// squeeze writes with for every run of two or more spaces.
+func squeeze(with string) step {
+	return func(s string, out *rewriter) bool {
+		at := strings.Index(s, "  ")
+		if at < 0 {
+			return false
+		}
+		for ; at >= 0; at = strings.Index(s, "  ") {
+			out.keep(s[:at])
+			rest := strings.TrimLeft(s[at:], " ")
+			out.put(with, len(s)-at-len(rest))
+			s = rest
+		}
+		out.keep(s)
+		return true
+	}
+}
+
+func parseStrip(raw json.RawMessage) (step, error) {
 	var spec struct {
 		Type  string `json:"type"`
 		Left  bool   `json:"strip_left"`
@@ -124,13 +141,21 @@ func parseStrip(raw json.RawMessage) (func(string) string, error) {
 	if err := strict(raw, &spec); err != nil {
 		return nil, err
 	}
-	return func(s string) string {
+	return func(s string, out *rewriter) bool {
+		kept, left := s, 0
 		if spec.Left {
-			s = strings.TrimLeftFunc(s, isSpace)
+			kept = strings.TrimLeftFunc(kept, isSpace)
+			left = len(s) - len(kept)
 		}
 		if spec.Right {
-			s = strings.TrimRightFunc(s, isSpace)
+			kept = strings.TrimRightFunc(kept, isSpace)
 		}
-		return s
+		if len(kept) == len(s) {
+			return false
+		}
+		out.put("", left)
+		out.keep(kept)
+		out.put("", len(s)-left-len(kept))
+		return true
 	}, nil
 }

@@ -55,6 +55,9 @@ func parse(data []byte) (*Tokenizer, error) {
 	if t.words, err = parseWords(f.PreTokenizer); err != nil {
 		return nil, err
 	}
+	if err := t.words.suits(t.normalize); err != nil {
+		return nil, err
+	}
 	if err := t.parseModel(f.Model); err != nil {
 		return nil, err
 	}
@@ -89,9 +92,9 @@ func (t *Tokenizer) parseModel(raw json.RawMessage) error {
 			return err
 		}
 		if t.words.kind == byteLevelWords {
-			t.model, err = newByteLevel(&spec)
+			t.model, err = newByteLevel(&spec, t.vocabulary)
 		} else {
-			t.model, err = newSentencePiece(&spec, t.words)
+			t.model, err = newSentencePiece(&spec, t.vocabulary, t.words)
 		}
 		return err
 	case "Unigram":
@@ -142,6 +145,11 @@ func partType(raw json.RawMessage) (string, error) {
 		return "", errors.New(`no "type"`)
 	}
 	return head.Type, nil
+}
+
+// typeOnly is a part that has no settings.
+type typeOnly struct {
+	Type string `json:"type"`
 }
 
 // maxParts bounds the parts of a section, through all its Sequences.

@@ -13,11 +13,12 @@ type sentencePiece struct {
 	merges mergeTable
 	runes  map[rune]int32
 	bytes  [256]int32
+	tokens []string
 }
 
 // newSentencePiece also refines w: if no merge reaches across the start of a
 // run of metaspaces, the text may be cut there and its words cached.
-func newSentencePiece(spec *bpeSpec, w *words) (*sentencePiece, error) {
+func newSentencePiece(spec *bpeSpec, v *vocabulary, w *words) (*sentencePiece, error) {
 	switch {
 	case !spec.ByteFallback:
 		return nil, errors.New("model: BPE with neither ByteLevel nor byte_fallback is not supported")
@@ -28,7 +29,7 @@ func newSentencePiece(spec *bpeSpec, w *words) (*sentencePiece, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &sentencePiece{merges: merges, runes: make(map[rune]int32)}
+	m := &sentencePiece{merges: merges, runes: make(map[rune]int32), tokens: v.tokens}
 	for token, id := range spec.Vocab.ids {
 		if r, n := utf8.DecodeRuneInString(token); n == len(token) && n > 0 {
 			m.runes[r] = id
@@ -70,4 +71,13 @@ func (m *sentencePiece) appendWord(dst []int32, e *encoder, word string) []int32
 	}
 	e.merge.symbols = symbols
 	return append(dst, e.merge.run(m.merges)...)
+}
+
+func (m *sentencePiece) ends(_ *encoder, word string, ids []int32) []int {
+	return cumulate(word, ids, func(id int32) int {
+		if byteToken(m.tokens[id]) >= 0 {
+			return 1
+		}
+		return len(m.tokens[id])
+	})
 }

@@ -4,14 +4,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // A template is the special tokens that go around one text.
-type template struct{ before, after []int32 }
+type template struct {
+	before, after []int32
+	spec          *templateSpec // nil for none
+}
 
 func (t template) apply(ids []int32) []int32 {
 	out := make([]int32, 0, len(t.before)+len(ids)+len(t.after))
 	return append(append(append(out, t.before...), ids...), t.after...)
+}
+
+// templateSpec is a TemplateProcessing post-processor.
+type templateSpec struct {
+	Type          string                   `json:"type"`
+	Single        []templatePiece          `json:"single"`
+	Pair          []templatePiece          `json:"pair"` // two texts in one row
+	SpecialTokens map[string]templateToken `json:"special_tokens"`
 }
 
 // templatePiece is {"SpecialToken": ...} or {"Sequence": ...}.
@@ -23,6 +35,12 @@ type templatePiece struct {
 type templateRef struct {
 	ID     string `json:"id"`
 	TypeID int    `json:"type_id"`
+}
+
+type templateToken struct {
+	ID     string   `json:"id"`
+	IDs    []int32  `json:"ids"`
+	Tokens []string `json:"tokens"`
 }
 
 // parseTemplate reads the post_processor section. ByteLevel there concerns
@@ -49,43 +67,63 @@ func parseTemplate(raw json.RawMessage, v *vocabulary) (t template, err error) {
 	return t, nil
 }
 
-func parseTemplateProcessing(raw json.RawMessage, v *vocabulary) (t template, err error) {
-	var spec struct {
-		Type          string          `json:"type"`
-		Single        []templatePiece `json:"single"`
-		Pair          []templatePiece `json:"pair"` // two texts in one row: not used here
-		SpecialTokens map[string]struct {
-			ID     string   `json:"id"`
-			IDs    []int32  `json:"ids"`
-			Tokens []string `json:"tokens"`
-		} `json:"special_tokens"`
+func parseTemplateProcessing(raw json.RawMessage, v *vocabulary) (template, error) {
+	spec := new(templateSpec)
+	if err := strict(raw, spec); err != nil {
+		return template{}, err
 	}
-	if err := strict(raw, &spec); err != nil {
-		return t, err
+	if err := spec.check(v); err != nil {
+		return template{}, err
 	}
-	side, texts := &t.before, 0
-	for i, p := range spec.Single {
-		switch {
-		case p.Sequence != nil && p.SpecialToken == nil:
+	t := template{spec: spec}
+	side := &t.before
+	for _, p := range spec.Single {
+		if p.Sequence != nil {
 			side = &t.after
-			texts++
-		case p.SpecialToken != nil && p.Sequence == nil:
-			token, ok := spec.SpecialTokens[p.SpecialToken.ID]
-			if !ok {
-				return t, fmt.Errorf("single[%d]: %.60q is not among special_tokens", i, p.SpecialToken.ID)
-			}
-			for _, id := range token.IDs {
-				if v.kind(id) == absent {
-					return t, fmt.Errorf("single[%d]: id %d is not in the vocabulary", i, id)
-				}
-			}
-			*side = append(*side, token.IDs...)
-		default:
-			return t, fmt.Errorf("single[%d] is neither SpecialToken nor Sequence", i)
+		} else {
+			*side = append(*side, spec.SpecialTokens[p.SpecialToken.ID].IDs...)
 		}
 	}
-	if texts != 1 {
-		return t, fmt.Errorf("single holds the text %d times, want once", texts)
-	}
 	return t, nil
+}
+
+// check holds a template to its vocabulary, and each text to one place.
+func (s *templateSpec) check(v *vocabulary) error {
+	for name, token := range s.SpecialTokens {
+		for _, id := range token.IDs {
+			if v.kind(id) == absent {
+				return fmt.Errorf("special token %.60q: id %d is not in the vocabulary", name, id)
+			}
+		}
+		if len(token.Tokens) != len(token.IDs) {
+			return fmt.Errorf("special token %.60q: %d ids but %d tokens", name, len(token.IDs), len(token.Tokens))
+		}
+	}
+	if err := s.checkPieces(s.Single, "A"); err != nil {
+		return fmt.Errorf("single: %w", err)
+	}
+	if err := s.checkPieces(s.Pair, "A", "B"); err != nil {
+		return fmt.Errorf("pair: %w", err)
+	}
+	return nil
+}
+
+func (s *templateSpec) checkPieces(pieces []templatePiece, texts ...string) error {
+	var got []string
+	for i, p := range pieces {
+		switch {
+		case p.Sequence != nil && p.SpecialToken == nil:
+			got = append(got, p.Sequence.ID)
+		case p.SpecialToken != nil && p.Sequence == nil:
+			if _, ok := s.SpecialTokens[p.SpecialToken.ID]; !ok {
+				return fmt.Errorf("piece %d: %.60q is not among special_tokens", i, p.SpecialToken.ID)
+			}
+		default:
+			return fmt.Errorf("piece %d is neither SpecialToken nor Sequence", i)
+		}
+	}
+	if !slices.Equal(got, texts) {
+		return fmt.Errorf("texts %.60q, want %q", got, texts)
+	}
+	return nil
 }

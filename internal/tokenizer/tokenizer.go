@@ -18,7 +18,7 @@ type Tokenizer struct {
 	*vocabulary
 	raw        *cutter // added tokens found in the text as given
 	normalized *cutter // and those found after normalization
-	normalize  normalizer
+	normalize  steps
 	words      *words
 	model      model
 	template   template
@@ -63,7 +63,7 @@ func (t *Tokenizer) EncodeMax(text string, limit int) []int32 {
 func (t *Tokenizer) AppendIDs(dst []int32, text string, specials bool) []int32 {
 	e := t.free.get(t.model)
 	defer t.free.put(e)
-	rest := repair(text)
+	rest := e.out.run(repair, text)
 	for start := true; rest != ""; start = false {
 		piece, token, after := t.raw.next(rest, specials)
 		if piece != "" {
@@ -79,11 +79,11 @@ func (t *Tokenizer) AppendIDs(dst []int32, text string, specials bool) []int32 {
 
 // appendPiece encodes text between raw added tokens; start tells that the whole text begins with it.
 func (t *Tokenizer) appendPiece(dst []int32, e *encoder, piece string, specials, start bool) []int32 {
-	rest := t.normalize.apply(piece)
+	rest := t.normalize.apply(&e.out, piece)
 	for ; rest != ""; start = false {
 		part, token, after := t.normalized.next(rest, specials)
 		if part != "" {
-			dst = t.appendWords(dst, e, t.words.prepare(part, start))
+			dst = t.appendWords(dst, e, e.out.run(t.words.prepare(start), part))
 		}
 		if token != nil {
 			dst = append(dst, int32(token.ID))

@@ -68,7 +68,7 @@ func newTrainer(texts iter.Seq[string]) *trainer {
 	split := patterns[llama3Pattern]()
 	seen := make(map[string]int)
 	for text := range texts {
-		for rest := repair(text); rest != ""; {
+		for rest := Repair(text); rest != ""; {
 			n := split(rest)
 			seen[rest[:n]]++
 			rest = rest[n:]

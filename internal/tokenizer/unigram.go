@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -119,32 +120,42 @@ type pathEnd struct {
 }
 
 func (m *unigram) appendWord(dst []int32, e *encoder, word string) []int32 {
-	paths := m.search(e, word)
 	mark := len(dst)
-	for end := int32(len(word)); end > 0; {
-		p := paths[end]
-		if p.id != m.unknown {
-			dst = append(dst, p.id)
-			end = p.start
-			continue
-		}
-		// Unknowns in a row are one, unless they happen to spell a token.
-		start := p.start
-		for start > 0 && paths[start].id == m.unknown {
-			start = paths[start].start
-		}
-		id, ok := m.ids[word[start:end]]
-		if !ok {
-			id = m.unknown
-		}
+	paths := m.search(e, word)
+	for end := len(word); end > 0; {
+		var id int32
+		id, end = m.last(paths, word, end)
 		dst = append(dst, id)
-		end = start
 	}
-	ids := dst[mark:]
-	for i, j := 0, len(ids)-1; i < j; i, j = i+1, j-1 {
-		ids[i], ids[j] = ids[j], ids[i]
-	}
+	slices.Reverse(dst[mark:])
 	return dst
+}
+
+func (m *unigram) ends(e *encoder, word string, _ []int32) []int {
+	var ends []int
+	paths := m.search(e, word)
+	for end := len(word); end > 0; {
+		ends = append(ends, end)
+		_, end = m.last(paths, word, end)
+	}
+	slices.Reverse(ends)
+	return ends
+}
+
+// last is the piece that the best path to end ends with, and where it starts.
+// Unknowns in a row are one, unless they happen to spell a token.
+func (m *unigram) last(paths []pathEnd, word string, end int) (id int32, start int) {
+	id, start = paths[end].id, int(paths[end].start)
+	if id != m.unknown {
+		return id, start
+	}
+	for start > 0 && paths[start].id == m.unknown {
+		start = int(paths[start].start)
+	}
+	if id, ok := m.ids[word[start:end]]; ok {
+		return id, start
+	}
+	return m.unknown, start
 }
 
 // search fills in the best path to every position that a code point ends at.

@@ -11,13 +11,17 @@ import (
 // metaspace stands for a space in SentencePiece's vocabularies.
 const metaspace = "\u2581"
 
-// words is the pre-tokenizer: it may put something in front of a piece of
-// text, and cuts it into words.
+// words is the pre-tokenizer: it rewrites a piece of text and cuts it up.
 type words struct {
 	kind   wordsKind
 	split  splitter
 	splits bool // split is part of the file's rules, not only a way to cut up work
-	prefix prefixing
+
+	spaceless bool // no space may be left when text comes here
+
+	mark   step // rewrites a piece; nil for nothing
+	prefix step // does so and puts a space, or its mark, in front if there is none
+	scheme prefixing
 }
 
 type wordsKind uint8
@@ -25,10 +29,10 @@ type wordsKind uint8
 const (
 	noWords        wordsKind = iota // the piece is one word
 	byteLevelWords                  // split by a pattern
-	metaspaceWords                  // spaces are metaspaces
+	metaspaceWords                  // metaspaces stand for spaces
 )
 
-// prefixing tells which pieces get a space, or metaspace, in front if they have none.
+// prefixing tells which pieces get a prefix.
 type prefixing uint8
 
 const (
@@ -37,17 +41,36 @@ const (
 	always
 )
 
-// prepare returns piece as it is split; start tells that the text begins with it.
-func (w *words) prepare(piece string, start bool) string {
-	mark := " "
-	if w.kind == metaspaceWords {
-		mark = metaspace
-		piece = strings.ReplaceAll(piece, " ", metaspace)
+// prepare is the step before splitting; start tells that the whole text begins with the piece.
+func (w *words) prepare(start bool) step {
+	if w.scheme == always || w.scheme == first && start {
+		return w.prefix
 	}
-	if w.prefix == never || w.prefix == first && !start || strings.HasPrefix(piece, mark) {
-		return piece
+	return w.mark
+}
+
+var markSpaces = replaceAll(" ", metaspace)
+
+// prefixSpace puts a space in front if there is none.
+func prefixSpace(s string, out *rewriter) bool {
+	if strings.HasPrefix(s, " ") {
+		return false
 	}
-	return mark + piece
+	out.put(" ", 0)
+	out.keep(s)
+	return true
+}
+
+// prefixMetaspace is markSpaces and puts a metaspace in front if there is none.
+func prefixMetaspace(s string, out *rewriter) bool {
+	if strings.HasPrefix(s, " ") || strings.HasPrefix(s, metaspace) {
+		return markSpaces(s, out)
+	}
+	out.put(metaspace, 0)
+	if !markSpaces(s, out) {
+		out.keep(s)
+	}
+	return true
 }
 
 // beforeEach splits before every metaspace.
@@ -122,7 +145,7 @@ func parseByteLevel(raw, split json.RawMessage) (*words, error) {
 		return nil, fmt.Errorf("pre_tokenizer: ByteLevel: %w", err)
 	}
 	if spec.AddPrefixSpace {
-		w.prefix = always
+		w.scheme, w.prefix = always, prefixSpace
 	}
 	regex := spec.UseRegex == nil || *spec.UseRegex
 	switch {
@@ -162,8 +185,8 @@ func parseSplit(raw json.RawMessage) (splitter, error) {
 	return newSplitter(), nil
 }
 
-// parseGemmaSplit reads a Split at spaces after which no word is cut, since the
-// normalizer has left no space: Gemma's. [check] holds the normalizer to that.
+// parseGemmaSplit reads Gemma's Split at spaces. It never cuts, as the
+// normalizer leaves no space; suits holds the normalizer to that.
 func parseGemmaSplit(raw json.RawMessage) (*words, error) {
 	var spec splitSpec
 	if err := strict(raw, &spec); err != nil {
@@ -173,7 +196,18 @@ func parseGemmaSplit(raw json.RawMessage) (*words, error) {
 	if p.String == nil || *p.String != " " || p.Regex != nil || spec.Behavior != "MergedWithPrevious" || spec.Invert {
 		return nil, errors.New(`pre_tokenizer: Split without ByteLevel is supported only at " ", MergedWithPrevious`)
 	}
-	return &words{split: wholeText}, nil
+	return &words{split: wholeText, spaceless: true}, nil
+}
+
+// suits refuses the normalizers that w does not go with.
+func (w *words) suits(n steps) error {
+	switch {
+	case w.spaceless && strings.Contains(n.apply(new(rewriter), " x  x "), " "):
+		return errors.New("pre_tokenizer: Split at spaces is supported only if the normalizer replaces them")
+	case w.scheme == first && len(n) > 0:
+		return errors.New("pre_tokenizer: Metaspace with prepend_scheme first is supported only without a normalizer")
+	}
+	return nil
 }
 
 func parseMetaspace(raw json.RawMessage) (*words, error) {
@@ -192,7 +226,7 @@ func parseMetaspace(raw json.RawMessage) (*words, error) {
 	if spec.Replacement != metaspace {
 		return nil, fmt.Errorf("pre_tokenizer: Metaspace: replacement %.40q is not supported", spec.Replacement)
 	}
-	w := &words{kind: metaspaceWords, split: wholeText}
+	w := &words{kind: metaspaceWords, split: wholeText, mark: markSpaces, prefix: prefixMetaspace}
 	if spec.Split == nil || *spec.Split {
 		w.split, w.splits = beforeEach, true
 	}
@@ -203,6 +237,6 @@ func parseMetaspace(raw json.RawMessage) (*words, error) {
 	if !ok {
 		return nil, fmt.Errorf("pre_tokenizer: Metaspace: prepend_scheme %.40q is not known", spec.PrependScheme)
 	}
-	w.prefix = scheme
+	w.scheme = scheme
 	return w, nil
 }
