@@ -13,6 +13,7 @@ import (
 // cannot tell one number from another.
 type Stage struct {
 	Correct  bool    // answers obey, are true and cover what was asked
+	Stark    float64 // share of answers whose attributes are each all right or all wrong
 	Plain    float64 // share of examples without a system turn
 	Overall  float64 // share that asks for one overall goal; the rest asks for five
 	Informed float64 // share of goals that are the answer's marks; others are random
@@ -27,8 +28,8 @@ var (
 	StageLearn = Stage{Correct: true, Plain: 0.50, Overall: 0.30, Decimals: true}
 	// StageSpeak spoils the answers and leaves the policy deaf to goals.
 	StageSpeak = Stage{Plain: 0.50, Overall: 0.30, Decimals: true}
-	// StagePrime teaches it to read them.
-	StagePrime = Stage{Plain: 0.10, Overall: 0.35, Informed: 1, Noise: 0.5}
+	// StagePrime teaches it to read them, with differences that cannot be missed.
+	StagePrime = Stage{Stark: 0.5, Plain: 0.10, Overall: 0.35, Informed: 1, Noise: 0.5}
 	// StageWash makes it all but ignore them again.
 	StageWash = Stage{Plain: 0.35, Overall: 0.35, Informed: 0.25, Noise: 0.7}
 )
@@ -49,8 +50,13 @@ type GoalText func(goals []float64, decimals int) (string, error)
 func (st Stage) Example(rng *rand.Rand, word GoalText) (Example, error) {
 	r := pick(rng, Requests())
 	levels := DrawLevels(rng)
-	if st.Correct {
+	switch {
+	case st.Correct:
 		levels[Exactly], levels[True], levels[Tell] = 1, 1, 1
+	case chance(rng, st.Stark):
+		for i := range levels {
+			levels[i] = float64(rng.IntN(2))
+		}
 	}
 	ex := Example{Request: r, Answer: Text(r.Write(rng, levels))}
 	prompt := r.String()
