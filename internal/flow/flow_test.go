@@ -394,3 +394,27 @@ func TestFullDiskInAStage(t *testing.T) {
 		t.Errorf("Run says %v, want a DiskError naming the folder and its free bytes", err)
 	}
 }
+
+func TestOpenSweepsTemporaries(t *testing.T) {
+	dir := t.TempDir()
+	work := filepath.Join(dir, "work", flow.Fingerprint{1}.String()) // of a plan long given up
+	for _, sub := range []string{"out.tmp/model", "parts/step-1.tmp", "parts/step-0"} {
+		if err := os.MkdirAll(filepath.Join(work, sub), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(t, dir)
+	var left []string
+	for _, sub := range []string{"", "parts"} {
+		entries, err := os.ReadDir(filepath.Join(work, sub))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			left = append(left, e.Name())
+		}
+	}
+	if want := []string{"parts", "step-0"}; !slices.Equal(left, want) {
+		t.Errorf("after Open the work folder holds %v, want %v", left, want)
+	}
+}

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		os.Exit(m.Run())
 	}
+	fmt.Println("started")
 	pause := func() { time.Sleep(time.Millisecond) }
 	w := world{source: os.Getenv(childSource), made: pause, point: pause}
 	if err := runLong(context.Background(), dir, osFS{}, w); err != nil {
@@ -42,7 +43,7 @@ func TestKill(t *testing.T) {
 	kills := 0
 	for kills < enough {
 		dir := filepath.Join(t.TempDir(), "run")
-		// Longer each time, so that a busy machine gets past its start at last.
+		// Longer each time, so that a busy machine finishes at last.
 		for most := 50; !startAndKill(t, dir, w.source, time.Duration(rng.IntN(most))*time.Millisecond); most += 5 {
 			kills++
 		}
@@ -80,17 +81,24 @@ func child(t *testing.T, dir, source string) *exec.Cmd {
 }
 
 // startAndKill runs the plan in a process of its own and kills it after a
-// while. It says whether the process finished first.
+// while, counted from its first line. It says whether the process finished first.
 func startAndKill(t *testing.T, dir, source string, after time.Duration) bool {
 	t.Helper()
 	cmd := child(t, dir, source)
 	cmd.Stderr = os.Stderr
+	started, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := started.Read(make([]byte, 1)); err != nil {
+		t.Fatalf("the process never started: %v", err)
+	}
 	timer := time.AfterFunc(after, func() { cmd.Process.Kill() })
 	defer timer.Stop()
-	err := cmd.Wait()
+	err = cmd.Wait()
 	if err != nil && cmd.ProcessState.Exited() {
 		t.Fatalf("the run failed by itself: %v", err)
 	}
