@@ -27,6 +27,17 @@ func (b book) has(names ...string) bool {
 	return true
 }
 
+// ends returns the first policy and the last one of which prefix, name,
+// suffix is measured; ok when they are two.
+func (b book) ends(policies []Policy, prefix, suffix string) (first, last Policy, ok bool) {
+	for i := len(policies) - 1; i > 0; i-- {
+		if b.has(prefix+policies[0].Name+suffix, prefix+policies[i].Name+suffix) {
+			return policies[0], policies[i], true
+		}
+	}
+	return Policy{}, Policy{}, false
+}
+
 // goals returns the goals of one length that policies were asked for, in
 // ascending order, each once.
 func goals(policies []Policy, length int) [][]float64 {

@@ -14,10 +14,11 @@
 //
 // # Measures
 //
-// P is a policy, G its goal (goal-10, no-goal), A an attribute, U an entry of
-// [Input.Unlearning], C a training curve, S an entry of [Input.Scales]. Reward is the
-// exact rule's where the run has one, else the ranker's score on 1–10. A measure that the rows
-// do not define, such as a correlation with a constant, is absent.
+// P and Q are policies, G a goal (goal-10, no-goal), A and B attributes, U and
+// V entries of [Input.Unlearning], C a training curve, S an entry of
+// [Input.Scales]. Reward is the exact rule's where the run has one, else the
+// ranker's score on 1–10. A measure that the rows do not define, such as a
+// correlation with a constant, is absent.
 //
 //	reward/P                  mean reward asked as in use ([Policy.Goal])
 //	reward/P/G                mean reward of the answers to one goal

@@ -24,16 +24,17 @@ type chart struct {
 	percent     bool
 }
 
-// bars draws a chart of policies; nothing where none of it is measured.
+// bars draws a chart of the policies that have some of it; nothing where none
+// has.
 func (b book) bars(policies []Policy, c chart) []figure {
 	bars := plot.Bars{Frame: c.frame, Decimals: c.decimals}
 	bars.Title = c.title
 	for _, name := range c.columns {
 		bars.Groups = append(bars.Groups, spaced(name))
 	}
-	some := false
 	for i, p := range policies {
 		s := plot.Series{Name: p.Name, Color: i}
+		some := false
 		for k := range c.columns {
 			m, ok := b[c.measure(p.Name, k)]
 			if !ok {
@@ -45,9 +46,11 @@ func (b book) bars(policies []Policy, c chart) []figure {
 			}
 			s.Points = append(s.Points, plot.Point{Y: m.Value, Lo: m.Lo, Hi: m.Hi})
 		}
-		bars.Series = append(bars.Series, s)
+		if some {
+			bars.Series = append(bars.Series, s)
+		}
 	}
-	if !some {
+	if len(bars.Series) == 0 {
 		return nil
 	}
 	return []figure{{c.title, c.note, template.HTML(bars.SVG())}}

@@ -128,11 +128,9 @@ func about(in Input) string {
 // tiles are the numbers that a reader wants first.
 func tiles(in Input, b book) []tile {
 	var out []tile
-	if n := len(in.Policies); n > 1 {
-		first, last := in.Policies[0], in.Policies[n-1]
-		if from, to := "reward/"+first.Name, "reward/"+last.Name; b.has(from, to) {
-			out = append(out, tile{"Reward", two(b[from].Value) + " → " + two(b[to].Value), asUsed(first) + " → " + asUsed(last)})
-		}
+	if first, last, ok := b.ends(in.Policies, "reward/", ""); ok {
+		from, to := b["reward/"+first.Name], b["reward/"+last.Name]
+		out = append(out, tile{"Reward", two(from.Value) + " → " + two(to.Value), asUsed(first) + " → " + asUsed(last)})
 	}
 	for _, p := range in.Policies {
 		if turn, rho := "goal/"+p.Name+"/range", "goal/"+p.Name+"/spearman"; len(p.Goal) > 0 && b.has(turn, rho) {
@@ -147,10 +145,9 @@ func tiles(in Input, b book) []tile {
 			break
 		}
 	}
-	if n := len(in.Policies); n > 0 {
-		if m, ok := b["ranker/"+in.Policies[n-1].Name+"/spearman"]; ok {
-			out = append(out, tile{"Ranker against rule", two(m.Value), "Spearman on answers of " + in.Policies[n-1].Name})
-		}
+	if first, last, ok := b.ends(in.Policies, "ranker/", "/spearman"); ok {
+		from, to := b["ranker/"+first.Name+"/spearman"], b["ranker/"+last.Name+"/spearman"]
+		out = append(out, tile{"Ranker against rule", two(from.Value) + " → " + two(to.Value), "Spearman on answers of " + first.Name + " → " + last.Name})
 	}
 	return out
 }
@@ -172,12 +169,16 @@ func rewardGrid(in Input, b book) grid {
 	g := grid{Title: "Mean reward by goal", Columns: labels}
 	for _, p := range in.Policies {
 		row := gridRow{Name: p.Name}
-		for _, name := range groups {
-			c := b.cellOf("reward/" + p.Name + "/" + name)
-			c.Strong = name == goalName(p.Goal)
+		some := false
+		for _, group := range groups {
+			name := "reward/" + p.Name + "/" + group
+			c := b.cellOf(name)
+			c.Strong, some = group == goalName(p.Goal), some || b.has(name)
 			row.Cells = append(row.Cells, c)
 		}
-		g.Rows = append(g.Rows, row)
+		if some {
+			g.Rows = append(g.Rows, row)
+		}
 	}
 	return g
 }

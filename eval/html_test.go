@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"flag"
+	"fmt"
 	"html"
 	"io"
 	"os"
@@ -89,9 +90,25 @@ func TestReport(t *testing.T) {
 	for _, want := range []string{
 		"Describe the color and the use of thing 0 in two sentences.", // the first prompt, as it comes
 		"beta: 0.1", "artifacts/policy-2", "policy-2", "reused", "goal/iter-1/spearman-answers", "seed 42",
+		`<td class="num">65.4</td>`, // seconds of the stages that ran, without those reused
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
+// TestAnswers: each prompt is shown with its own answers.
+func TestAnswers(t *testing.T) {
+	cards := strings.Split(syntheticPage(t), `<div class="card prompt">`)
+	if got, want := len(cards)-1, 4; got != want {
+		t.Fatalf("%d prompts, want %d", got, want)
+	}
+	for i, c := range cards[1:] {
+		own := fmt.Sprintf("The humble thing number %d indeed", i)
+		// Four policies, each at no goal, 2, 6 and 10.
+		if got, want := strings.Count(c, own), 16; got != want {
+			t.Errorf("prompt %d: %d of its answers, want %d", i, got, want)
 		}
 	}
 }
@@ -171,6 +188,14 @@ func TestReading(t *testing.T) {
 		t.Errorf("not shown: no %q", want)
 	}
 
+	in.Policies[2].Goal = []float64{6}
+	in.Policies[3] = in.Policies[2]
+	in.Policies[3].Name = "iter-2"
+	if want := "iter-2 at goal 6 is not told apart from iter-1 at goal 6"; !strings.Contains(card(t, render(t, in), "no"), want) {
+		t.Errorf("with equal iterations: no %q", want)
+	}
+
+	in = synthetic()
 	in.Policies[1].Samples, in.Policies[2].Samples = in.Policies[2].Samples, in.Policies[1].Samples
 	in.Policies[1].Scores, in.Policies[2].Scores = in.Policies[2].Scores, in.Policies[1].Scores
 	in.Policies[1].Rule, in.Policies[2].Rule = in.Policies[2].Rule, in.Policies[1].Rule

@@ -112,7 +112,8 @@ func (in Input) check() error {
 // check holds scores to samples row by row.
 func (p Policy) check(attributes []Attribute) error {
 	if len(p.Scores) != len(p.Samples) || p.Rule != nil && len(p.Rule) != len(p.Samples) {
-		return fmt.Errorf("%d samples, %d scores, %d rule scores: score the samples table whole", len(p.Samples), len(p.Scores), len(p.Rule))
+		return fmt.Errorf("%d samples, %d scores, %d rule scores: score the samples table whole",
+			len(p.Samples), len(p.Scores), len(p.Rule))
 	}
 	for i, s := range p.Samples {
 		if n := len(s.Goal); n > 1 && n != len(attributes) {
@@ -137,7 +138,8 @@ func (p Policy) check(attributes []Attribute) error {
 // follows reports a score that is not of its sample or has no value.
 func follows(score table.Score, s table.Sample, values ...float64) error {
 	if score.PromptID != s.PromptID || score.Sample != s.Sample {
-		return fmt.Errorf("it is of prompt %q sample %d, the sample is %q %d: keep the samples' order", score.PromptID, score.Sample, s.PromptID, s.Sample)
+		return fmt.Errorf("it is of prompt %q sample %d, the sample is %q %d: keep the samples' order",
+			score.PromptID, score.Sample, s.PromptID, s.Sample)
 	}
 	if !finite(values...) {
 		return fmt.Errorf("prompt %q sample %d: %v is not finite", s.PromptID, s.Sample, values)

@@ -115,6 +115,18 @@ func TestMeasures(t *testing.T) {
 	}
 }
 
+// TestGainOnSharedPrompts: a prompt that one policy alone answered does not
+// count.
+func TestGainOnSharedPrompts(t *testing.T) {
+	ms := measured(t, eval.Input{Policies: []eval.Policy{
+		policy("base", nil, said{prompt: "a", rule: 3}, said{prompt: "b", rule: 5}, said{prompt: "c", rule: 10}),
+		policy("plain-1", nil, said{prompt: "d", rule: 1}, said{prompt: "b", rule: 8}, said{prompt: "a", rule: 4}),
+	}})
+	if m := ms["gain/plain-1/over-base"]; m.Value != 2 || m.N != 4 {
+		t.Errorf("gain %g of %d answers, want 2 of 4", m.Value, m.N)
+	}
+}
+
 func TestWithoutRule(t *testing.T) {
 	in := handmade()
 	for i := range in.Policies {
@@ -128,6 +140,9 @@ func TestWithoutRule(t *testing.T) {
 		if strings.HasPrefix(name, "parse/") || strings.HasSuffix(name, "/spearman") && strings.HasPrefix(name, "ranker/") {
 			t.Errorf("%s is measured without a rule", name)
 		}
+	}
+	if want := "It is no independent judge."; !strings.Contains(card(t, render(t, in), "mind"), want) {
+		t.Errorf("no warning %q", want)
 	}
 }
 

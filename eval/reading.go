@@ -136,14 +136,17 @@ func (r *reading) unlearned(entries []Unlearning, b book) {
 // ranker says where the ranker stands apart from the exact rule: on answers of
 // the first policy, and of the last.
 func (r *reading) ranker(policies []Policy, b book) {
-	if len(policies) < 2 {
+	for _, p := range policies {
+		if p.Rule == nil {
+			r.mind("The reward is the score of the ranker that also ranked the training pairs. It is no independent judge.")
+			break
+		}
+	}
+	first, last, ok := b.ends(policies, "ranker/", "/spearman")
+	if !ok {
 		return
 	}
-	first, last := policies[0], policies[len(policies)-1]
 	before, after := "ranker/"+first.Name+"/spearman", "ranker/"+last.Name+"/spearman"
-	if !b.has(before, after) {
-		return
-	}
 	change := "about as well as"
 	switch {
 	case b[after].Hi < b[before].Lo:

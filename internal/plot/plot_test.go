@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -93,29 +94,73 @@ func TestBars(t *testing.T) {
 	}
 }
 
-// TestHeight holds the picture to the data: a bar of twice the value is twice
-// as high.
-func TestHeight(t *testing.T) {
-	b := plot.Bars{Groups: []string{"a", "b"}, Series: []plot.Series{{Points: []plot.Point{{0, 4, 4, 4}, {0, 8, 8, 8}}}}}
-	var heights []float64
-	d := xml.NewDecoder(strings.NewReader(b.SVG()))
+// TestPlace holds the picture to the data: a bar of twice the value is twice
+// as high, bars below zero hang from it, and those above stand on it.
+func TestPlace(t *testing.T) {
+	at := func(values ...float64) (tops, heights []float64) {
+		b := plot.Bars{Groups: []string{"a", "b"}, Series: []plot.Series{{}}}
+		for _, v := range values {
+			b.Series[0].Points = append(b.Series[0].Points, plot.Point{Y: v, Lo: v, Hi: v})
+		}
+		return attribute(t, b.SVG(), "rect", "y"), attribute(t, b.SVG(), "rect", "height")
+	}
+	near := func(a, b float64) bool { return math.Abs(a-b) < 0.25 }
+	if top, height := at(4, 8); !near(height[1], 2*height[0]) || !near(top[0]+height[0], top[1]+height[1]) {
+		t.Errorf("bars of 4 and 8 at %v, %v high", top, height)
+	}
+	if top, height := at(-4, -8); !near(height[1], 2*height[0]) || !near(top[0], top[1]) {
+		t.Errorf("bars of −4 and −8 at %v, %v high", top, height)
+	}
+	if top, height := at(5, -5); !near(height[0], height[1]) || !near(top[0]+height[0], top[1]) {
+		t.Errorf("bars of 5 and −5 at %v, %v high", top, height)
+	}
+}
+
+// TestBand: the band goes out along the upper ends and back along the lower.
+func TestBand(t *testing.T) {
+	l := plot.Lines{
+		Frame:  plot.Frame{Width: 400, Height: 300, X: plot.Axis{Max: 10}, Y: plot.Axis{Max: 10}},
+		Series: []plot.Series{{Points: []plot.Point{{0, 4, 3, 6}, {10, 5, 2, 9}}}},
+	}
+	band := regexp.MustCompile(`class="band c0" d="M([^"]*)Z"`).FindStringSubmatch(l.SVG())
+	if band == nil {
+		t.Fatal("no band")
+	}
+	var x, y []float64
+	for corner := range strings.SplitSeq(band[1], "L") {
+		a, b, _ := strings.Cut(corner, " ")
+		x, y = append(x, parse(t, a)), append(y, parse(t, b))
+	}
+	if len(x) != 4 || x[0] != x[3] || x[1] != x[2] || x[0] >= x[1] {
+		t.Fatalf("corners at x %v", x)
+	}
+	unit := y[2] - y[1] // 2 to 9: seven units
+	for i, want := range []float64{3. / 7, 0, 1, 6. / 7} {
+		if got := (y[i] - y[1]) / unit; math.Abs(got-want) > 0.01 {
+			t.Errorf("corner %d lies %.2f of the way from 9 to 2, want %.2f", i, got, want)
+		}
+	}
+}
+
+// attribute returns a number of each element of a kind.
+func attribute(t *testing.T, svg, element, name string) []float64 {
+	t.Helper()
+	var out []float64
+	d := xml.NewDecoder(strings.NewReader(svg))
 	for {
 		token, err := d.Token()
 		if err != nil {
-			break
+			return out
 		}
 		start, ok := token.(xml.StartElement)
-		if !ok || start.Name.Local != "rect" {
+		if !ok || start.Name.Local != element {
 			continue
 		}
 		for _, a := range start.Attr {
-			if a.Name.Local == "height" {
-				heights = append(heights, parse(t, a.Value))
+			if a.Name.Local == name {
+				out = append(out, parse(t, a.Value))
 			}
 		}
-	}
-	if len(heights) != 2 || math.Abs(heights[1]/heights[0]-2) > 0.01 {
-		t.Errorf("heights %v, want the second twice the first", heights)
 	}
 }
 
