@@ -70,7 +70,10 @@ func open(dir string, fsys fsys) (_ *Store, err error) {
 	if err := s.load(); err != nil {
 		return nil, err
 	}
-	return s, s.sweep()
+	if err := s.sweep(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // load reads the journals.
