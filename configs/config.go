@@ -1,5 +1,9 @@
 package configs
 
+// BuiltIn, in place of a path, stands for what the binary brings along: its
+// policy, its reward model or its prompts.
+const BuiltIn = "builtin"
+
 // A Config is one run of the loop. Defaults are the paper's on-policy setting.
 type Config struct {
 	Model      string  `yaml:"model"` // a folder, or a name in the Hugging Face cache
@@ -96,6 +100,7 @@ type Eval struct {
 	N           int       `yaml:"n"` // responses a prompt and goal
 	Temperature float64   `yaml:"temperature"`
 	Baseline    bool      `yaml:"baseline"` // also train plain DPO beside the first iteration
+	Rule        bool      `yaml:"rule"`     // also mark answers with the built-in world's exact rule
 }
 
 // Default is the paper's on-policy setting (appendix A.1 and the released

@@ -68,7 +68,7 @@ func parse(name string, data []byte, sets []string, folder string) (Config, erro
 
 // locate makes the relative paths of a file relative to its folder.
 func (c *Config) locate(folder string) {
-	if p := c.Prompts.Path; p != "" && !filepath.IsAbs(p) {
+	if p := c.Prompts.Path; p != "" && p != BuiltIn && !filepath.IsAbs(p) {
 		c.Prompts.Path = filepath.Join(folder, p)
 	}
 	for _, model := range []*string{&c.Model, &c.Ranker.Model} {

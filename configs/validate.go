@@ -87,6 +87,7 @@ var rules = map[string]rule{
 	"eval.n":           in("[1, 10000]"),
 	"eval.temperature": in("[0, 100]"),
 	"eval.baseline":    anything,
+	"eval.rule":        anything,
 }
 
 // ranges judges each key alone, then keys that must fit one another.

@@ -71,6 +71,9 @@ func openDir(dir string) (*Folder, error) {
 // Name is the path or repository name that Open was given.
 func (f *Folder) Name() string { return f.name }
 
+// Path is the folder's absolute path, in the cache for a repository name.
+func (f *Folder) Path() string { return filepath.Join(f.root.Name(), filepath.FromSlash(f.dir)) }
+
 // Close unmaps the weights: no tensor of the folder may be used afterwards.
 func (f *Folder) Close() error {
 	f.load = func() ([]Tensor, error) { return nil, fmt.Errorf("model %s: %w", f.name, os.ErrClosed) }

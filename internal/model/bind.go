@@ -49,45 +49,52 @@ func walk(v reflect.Value, path string, visit func(string, *nn.Weight)) {
 	}
 }
 
-// bind fills the weights of m from f. Names in extra may be in the checkpoint
-// without a use, such as the copy of a tied embedding.
-func bind(s *torch.Scope, f *hf.Folder, m any, d torch.DType, trainable bool, extra ...string) error {
+// match pairs the weights of m with the tensors of f by name. Names in extra
+// may be in the checkpoint without a use, such as the copy of a tied embedding.
+func match(f *hf.Folder, m any, extra ...string) (map[string]hf.Tensor, error) {
 	tensors, err := f.Tensors()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	byName := map[string]hf.Tensor{}
+	byName, unused := map[string]hf.Tensor{}, map[string]bool{}
 	for _, t := range tensors {
-		byName[t.Name] = t
+		byName[t.Name], unused[t.Name] = t, !slices.Contains(extra, t.Name)
 	}
 	var faults []string
 	for _, p := range Params(m) {
 		t, ok := byName[p.Name]
-		delete(byName, p.Name)
-		switch {
+		unused[p.Name] = false
+		switch _, known := torchTypes[t.DType]; {
 		case !ok:
 			faults = append(faults, fmt.Sprintf("%s is missing", p.Name))
 		case !slices.Equal(t.Shape, p.Weight.Shape):
 			faults = append(faults, fmt.Sprintf("%s has shape %v, the config wants %v", p.Name, t.Shape, p.Weight.Shape))
-		case len(faults) == 0:
-			if p.Weight.Tensor, err = load(s, t, *p.Weight, d, trainable); err != nil {
-				faults = append(faults, err.Error())
-			}
+		case !known:
+			faults = append(faults, fmt.Sprintf("%s has element type %s, want F32, F16 or BF16", t.Name, t.DType))
 		}
 	}
-	for _, name := range extra {
-		delete(byName, name)
-	}
-	for name := range byName {
-		if !strings.HasSuffix(name, ".rotary_emb.inv_freq") { // a constant that old checkpoints carry
+	for name, yes := range unused {
+		if yes && !strings.HasSuffix(name, ".rotary_emb.inv_freq") { // a constant that old checkpoints carry
 			faults = append(faults, fmt.Sprintf("%s is in the checkpoint and not in the model", name))
 		}
 	}
-	if len(faults) == 0 {
-		return nil
+	if len(faults) > 0 {
+		slices.Sort(faults)
+		return nil, fmt.Errorf("%s: the weights do not fit the config: %s", f.Name(), list(faults))
 	}
-	slices.Sort(faults)
-	return fmt.Errorf("%s: the weights do not fit the config: %s", f.Name(), list(faults))
+	return byName, nil
+}
+
+// bind fills the weights of m from f.
+func bind(s *torch.Scope, f *hf.Folder, m any, d torch.DType, trainable bool, extra ...string) error {
+	tensors, err := match(f, m, extra...)
+	if err != nil {
+		return err
+	}
+	for _, p := range Params(m) {
+		p.Weight.Tensor = load(s, tensors[p.Name], *p.Weight, d, trainable)
+	}
+	return nil
 }
 
 // list joins faults, the first ten.
@@ -101,22 +108,19 @@ func list(faults []string) string {
 var torchTypes = map[hf.DType]torch.DType{hf.F32: torch.Float, hf.F16: torch.Half, hf.BF16: torch.BFloat16, hf.F64: torch.Double}
 
 // load makes a tensor of t in dtype d: over the mapped file where it can.
-func load(s *torch.Scope, t hf.Tensor, w nn.Weight, d torch.DType, trainable bool) (torch.Tensor, error) {
-	from, ok := torchTypes[t.DType]
-	if !ok {
-		return torch.Tensor{}, fmt.Errorf("%s has element type %s, want F32, F16 or BF16", t.Name, t.DType)
-	}
+func load(s *torch.Scope, t hf.Tensor, w nn.Weight, d torch.DType, trainable bool) torch.Tensor {
+	from := torchTypes[t.DType]
 	if w.Wide {
 		d = torch.Float
 	}
 	aligned := uintptr(unsafe.Pointer(unsafe.SliceData(t.Data)))%uintptr(from.Size()) == 0
-	if from == d && (trainable || !aligned) {
-		return s.Copy(d, t.Data, t.Shape...), nil
+	switch {
+	case from != d:
+		return s.Tidy(func(s *torch.Scope) torch.Tensor { return s.To(s.Copy(from, t.Data, t.Shape...), d) })
+	case trainable || !aligned:
+		return s.Copy(d, t.Data, t.Shape...)
 	}
-	if from == d {
-		return s.Map(d, t.Data, t.Shape...), nil
-	}
-	return s.Tidy(func(s *torch.Scope) torch.Tensor { return s.To(s.Copy(from, t.Data, t.Shape...), d) }), nil
+	return s.Map(d, t.Data, t.Shape...)
 }
 
 var hfTypes = map[torch.DType]hf.DType{torch.Float: hf.F32, torch.BFloat16: hf.BF16}

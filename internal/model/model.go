@@ -42,20 +42,38 @@ var architectures = map[string]func(hf.Config) Policy{
 // memory of its own; another may share the folder's mapped file, which must
 // stay open.
 func OpenPolicy(s *torch.Scope, f *hf.Folder, d torch.DType, trainable bool) (Policy, error) {
-	c, err := f.Config()
+	p, extra, err := newPolicy(f)
 	if err != nil {
 		return nil, err
+	}
+	return p, bind(s, f, p, d, trainable, extra...)
+}
+
+// CheckPolicy reports whether f holds a language model whose weights fit its
+// config, without loading them.
+func CheckPolicy(f *hf.Folder) error {
+	p, extra, err := newPolicy(f)
+	if err != nil {
+		return err
+	}
+	_, err = match(f, p, extra...)
+	return err
+}
+
+// newPolicy is the unbound model of f, and what its checkpoint may have besides.
+func newPolicy(f *hf.Folder) (p Policy, extra []string, err error) {
+	c, err := f.Config()
+	if err != nil {
+		return nil, nil, err
 	}
 	build, err := architecture(f, c, architectures)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	p := build(c)
-	tied := []string{}
 	if c.TieWordEmbeddings {
-		tied = append(tied, "lm_head.weight")
+		extra = append(extra, "lm_head.weight")
 	}
-	return p, bind(s, f, p, d, trainable, tied...)
+	return build(c), extra, nil
 }
 
 func architecture[V any](f *hf.Folder, c hf.Config, known map[string]V) (V, error) {

@@ -46,6 +46,44 @@ func llamaBody(c hf.Config) Body {
 
 // OpenClassifier binds the sequence classifier in f, its body in dtype d.
 func OpenClassifier(s *torch.Scope, f *hf.Folder, d torch.DType) (*Classifier, error) {
+	m, err := newClassifier(f)
+	if err != nil {
+		return nil, err
+	}
+	return m, bind(s, f, m, d, false)
+}
+
+// OpenArmoRM binds the gated reward model in f, its body in dtype d.
+func OpenArmoRM(s *torch.Scope, f *hf.Folder, d torch.DType) (*ArmoRM, error) {
+	m, err := newArmoRM(f)
+	if err != nil {
+		return nil, err
+	}
+	return m, bind(s, f, m, d, false)
+}
+
+// CheckClassifier reports whether f holds a sequence classifier whose weights
+// fit its config, without loading them.
+func CheckClassifier(f *hf.Folder) error {
+	m, err := newClassifier(f)
+	if err != nil {
+		return err
+	}
+	_, err = match(f, m)
+	return err
+}
+
+// CheckArmoRM is CheckClassifier for the gated reward model.
+func CheckArmoRM(f *hf.Folder) error {
+	m, err := newArmoRM(f)
+	if err != nil {
+		return err
+	}
+	_, err = match(f, m)
+	return err
+}
+
+func newClassifier(f *hf.Folder) (*Classifier, error) {
 	c, err := f.Config()
 	if err != nil {
 		return nil, err
@@ -57,12 +95,10 @@ func OpenClassifier(s *torch.Scope, f *hf.Folder, d torch.DType) (*Classifier, e
 	if c.NumLabels != 1 {
 		return nil, fmt.Errorf("%s: config.json: the classifier has %d labels, a reward model has 1", f.Name(), c.NumLabels)
 	}
-	m := &Classifier{Body: body(c), Score: wide(nn.NewLinear(c.HiddenSize, 1, false))}
-	return m, bind(s, f, m, d, false)
+	return &Classifier{Body: body(c), Score: wide(nn.NewLinear(c.HiddenSize, 1, false))}, nil
 }
 
-// OpenArmoRM binds the gated reward model in f, its body in dtype d.
-func OpenArmoRM(s *torch.Scope, f *hf.Folder, d torch.DType) (*ArmoRM, error) {
+func newArmoRM(f *hf.Folder) (*ArmoRM, error) {
 	c, err := f.Config()
 	if err != nil {
 		return nil, err
@@ -71,13 +107,8 @@ func OpenArmoRM(s *torch.Scope, f *hf.Folder, d torch.DType) (*ArmoRM, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := newArmoRM(c, body(c))
-	return m, bind(s, f, m, d, false)
-}
-
-func newArmoRM(c hf.Config, body Body) *ArmoRM {
 	g, k := c.Gating, c.Gating.NumObjectives
-	m := &ArmoRM{config: c, Body: body, Regression: wide(nn.NewLinear(c.HiddenSize, k, false))}
+	m := &ArmoRM{config: c, Body: body(c), Regression: wide(nn.NewLinear(c.HiddenSize, k, false))}
 	m.Transform = nn.Weight{Shape: []int64{int64(k), int64(k)}, Wide: true}
 	m.Gating.Scale = nn.Weight{Shape: []int64{1}, Wide: true}
 	in := c.HiddenSize
@@ -86,7 +117,7 @@ func newArmoRM(c hf.Config, body Body) *ArmoRM {
 		in = g.HiddenDim
 	}
 	m.Gating.Layers = append(m.Gating.Layers, wide(nn.NewLinear(in, k, true)))
-	return m
+	return m, nil
 }
 
 func wide(l nn.Linear) nn.Linear {
