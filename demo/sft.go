@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -44,7 +43,7 @@ type Example struct {
 
 // A GoalText words the system turn that asks for goals, printed with this many
 // decimals: one goal for the overall mark, or five in the order of [Attributes].
-type GoalText func(goals []float64, decimals int) (string, error)
+type GoalText func(goals []float64, decimals int) string
 
 // Example draws one example of the stage.
 func (st Stage) Example(rng *rand.Rand, word GoalText) (Example, error) {
@@ -65,11 +64,7 @@ func (st Stage) Example(rng *rand.Rand, word GoalText) (Example, error) {
 		return Example{}, err
 	}
 	ex.Marks = marks
-	system, err := st.system(rng, marks, word)
-	if err != nil {
-		return Example{}, fmt.Errorf("demo: goal text: %w", err)
-	}
-	if system != "" {
+	if system := st.system(rng, marks, word); system != "" {
 		ex.Messages = append(ex.Messages, table.Message{Role: "system", Content: system})
 	}
 	ex.Messages = append(ex.Messages, table.Message{Role: "user", Content: prompt})
@@ -77,11 +72,11 @@ func (st Stage) Example(rng *rand.Rand, word GoalText) (Example, error) {
 }
 
 // system draws the text of the system turn, "" for none.
-func (st Stage) system(rng *rand.Rand, m Marks, word GoalText) (string, error) {
+func (st Stage) system(rng *rand.Rand, m Marks, word GoalText) string {
 	var own []float64
 	switch u := rng.Float64(); {
 	case u < st.Plain:
-		return "", nil
+		return ""
 	case u < st.Plain+st.Overall:
 		own = []float64{m.Overall}
 	default:
