@@ -25,6 +25,8 @@ func (in *interp) member(v Value, name string) (Value, bool) {
 		return v.attrs.get(name)
 	case *loop:
 		return v.attr(name)
+	case *Func:
+		return v.name, name == "name"
 	case string:
 		if m, ok := stringMethods[name]; ok {
 			return bind(v, name, m), true

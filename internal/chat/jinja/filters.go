@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A filter is a function behind |; names are those of its arguments.
@@ -78,28 +79,21 @@ func textFilter(fn func(string) string) filter {
 // titleFilter differs from str.title: a word begins after blanks, hyphens and
 // opening brackets only.
 func titleFilter(s string) string {
+	between := func(r rune) bool { return isSpace(r) || strings.ContainsRune("-({[<", r) }
 	var b strings.Builder
-	begin := true
-	for i := 0; i < len(s); {
-		n := strings.IndexFunc(s[i:], func(r rune) bool { return (isSpace(r) || strings.ContainsRune("-({[<", r)) == begin })
-		switch {
-		case begin && n != 0:
-			begin = false
-			continue
-		case begin:
-			r := firstRune(s[i:])
-			b.WriteRune(r)
-			i += len(string(r))
-			continue
+	for s != "" {
+		word := len(s) - len(strings.TrimLeftFunc(s, between))
+		b.WriteString(s[:word])
+		s = s[word:]
+		end := strings.IndexFunc(s, between)
+		if end < 0 {
+			end = len(s)
 		}
-		if n < 0 {
-			n = len(s) - i
+		if end > 0 {
+			_, first := utf8.DecodeRuneInString(s)
+			b.WriteString(upper(s[:first]) + lower(s[first:end]))
 		}
-		word := s[i : i+n]
-		first := len(string(firstRune(word)))
-		b.WriteString(upper(word[:first]) + lower(word[first:]))
-		i += n
-		begin = true
+		s = s[end:]
 	}
 	return b.String()
 }

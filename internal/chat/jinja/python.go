@@ -46,22 +46,19 @@ func upper(s string) string {
 	return b.String()
 }
 
-// lower knows the two rules beyond single characters: dotted capital I, and
-// sigma at the end of a word.
-func lower(s string) string {
-	var b strings.Builder
-	runes := []rune(s)
-	for i, r := range runes {
-		switch {
-		case r == 'İ':
-			b.WriteString("i̇")
-		case r == 'Σ' && finalSigma(runes, i):
-			b.WriteRune('ς')
-		default:
-			b.WriteRune(unicode.ToLower(r))
-		}
+func lower(s string) string { return mapCase(s, lowerAt) }
+
+// lowerAt is the lower case of one character. It knows the two rules beyond
+// single characters: dotted capital I, and sigma at the end of a word.
+func lowerAt(runes []rune, i int) string {
+	switch r := runes[i]; {
+	case r == 'İ':
+		return "i̇"
+	case r == 'Σ' && finalSigma(runes, i):
+		return "ς"
+	default:
+		return string(unicode.ToLower(r))
 	}
-	return b.String()
 }
 
 func finalSigma(runes []rune, at int) bool {
@@ -83,36 +80,53 @@ func isCased(r rune) bool { return unicode.IsUpper(r) || unicode.IsLower(r) || u
 
 // capitalize is str.capitalize.
 func capitalize(s string) string {
-	for i := range s {
-		if i > 0 {
-			return title1(s[:i]) + lower(s[i:])
+	first := true
+	return mapCase(s, func(runes []rune, i int) string {
+		if first {
+			first = false
+			return title1(runes[i])
 		}
-	}
-	return title1(s)
+		return lowerAt(runes, i)
+	})
 }
 
-func title1(s string) string {
-	for _, r := range s {
-		if full, ok := fullUpper[r]; ok {
-			return capitalize(full)
-		}
-		return string(unicode.ToTitle(r))
+// mapCase replaces each character by what fn says of it in its place.
+func mapCase(s string, fn func(runes []rune, i int) string) string {
+	var b strings.Builder
+	runes := []rune(s)
+	for i := range runes {
+		b.WriteString(fn(runes, i))
 	}
-	return s
+	return b.String()
+}
+
+// title1 is one character's title case.
+func title1(r rune) string {
+	if full, ok := fullUpper[r]; ok {
+		return capitalize(full)
+	}
+	return string(unicode.ToTitle(r))
 }
 
 // titleWords is str.title: a letter after a letter is lower case, another one
 // title case.
 func titleWords(s string) string {
-	var b strings.Builder
 	after := false
-	for _, r := range s {
-		if after {
-			b.WriteString(lower(string(r)))
-		} else {
-			b.WriteString(title1(string(r)))
+	return mapCase(s, func(runes []rune, i int) string {
+		inside := after
+		after = isCased(runes[i])
+		if inside {
+			return lowerAt(runes, i)
 		}
-		after = isCased(r)
-	}
-	return b.String()
+		return title1(runes[i])
+	})
+}
+
+func swapCase(s string) string {
+	return mapCase(s, func(runes []rune, i int) string {
+		if unicode.IsUpper(runes[i]) {
+			return lowerAt(runes, i)
+		}
+		return upper(string(runes[i]))
+	})
 }

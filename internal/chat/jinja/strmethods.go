@@ -59,18 +59,6 @@ func textMethod(fn func(string) string) method[string] {
 	}}
 }
 
-func swapCase(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsUpper(r) {
-			b.WriteRune(unicode.ToLower(r))
-		} else {
-			b.WriteString(upper(string(r)))
-		}
-	}
-	return b.String()
-}
-
 func stripMethod(left, right bool) method[string] {
 	return method[string]{0, 1, nil, func(in *interp, s string, args *callArgs) Value {
 		in.work(len(s), bytesPerOp)
