@@ -6,101 +6,101 @@ const BuiltIn = "builtin"
 
 // A Config is one run of the loop. Defaults are the paper's on-policy setting.
 type Config struct {
-	Model      string  `yaml:"model"` // a folder, or a name in the Hugging Face cache
-	Prompts    Prompts `yaml:"prompts"`
-	Iterations int     `yaml:"iterations"`
-	Seed       int64   `yaml:"seed"`
-	Device     string  `yaml:"device"` // auto, cpu, cuda
-	DType      string  `yaml:"dtype"`  // float32, bfloat16
-	Sampler    Sampler `yaml:"sampler"`
-	Ranker     Ranker  `yaml:"ranker"`
-	Scale      Scale   `yaml:"scale"`
-	Augment    Augment `yaml:"augment"`
-	DPO        DPO     `yaml:"dpo"`
-	Eval       Eval    `yaml:"eval"`
+	Model      string  `yaml:"model" json:"model"` // a folder, or a name in the Hugging Face cache
+	Prompts    Prompts `yaml:"prompts" json:"prompts"`
+	Iterations int     `yaml:"iterations" json:"iterations"`
+	Seed       int64   `yaml:"seed" json:"seed"`
+	Device     string  `yaml:"device" json:"device"` // auto, cpu, cuda
+	DType      string  `yaml:"dtype" json:"dtype"`   // float32, bfloat16
+	Sampler    Sampler `yaml:"sampler" json:"sampler"`
+	Ranker     Ranker  `yaml:"ranker" json:"ranker"`
+	Scale      Scale   `yaml:"scale" json:"scale"`
+	Augment    Augment `yaml:"augment" json:"augment"`
+	DPO        DPO     `yaml:"dpo" json:"dpo"`
+	Eval       Eval    `yaml:"eval" json:"eval"`
 }
 
 // Prompts says where prompts come from and how iterations share them.
 type Prompts struct {
-	Path         string `yaml:"path"`
-	HeldOut      int    `yaml:"held_out"`      // prompts kept for evaluation, never trained on
-	PerIteration int    `yaml:"per_iteration"` // fresh prompts an iteration; 0: all of them in each
-	MaxTokens    int    `yaml:"max_tokens"`    // longer user text loses its middle
+	Path         string `yaml:"path" json:"path"`
+	HeldOut      int    `yaml:"held_out" json:"held_out"`           // prompts kept for evaluation, never trained on
+	PerIteration int    `yaml:"per_iteration" json:"per_iteration"` // fresh prompts an iteration; 0: all of them in each
+	MaxTokens    int    `yaml:"max_tokens" json:"max_tokens"`       // longer user text loses its middle
 }
 
 // Sampler says how responses are drawn.
 type Sampler struct {
-	Backend     string  `yaml:"backend"` // native
-	N           int     `yaml:"n"`       // responses a prompt
-	Temperature float64 `yaml:"temperature"`
-	TopP        float64 `yaml:"top_p"`
-	TopK        int     `yaml:"top_k"`      // 0: off
-	MaxTokens   int     `yaml:"max_tokens"` // limit of a response
-	Batch       int     `yaml:"batch"`      // sequences decoded together
-	Goal        string  `yaml:"goal"`       // asked for from iteration 2 on: max, none
+	Backend     string  `yaml:"backend" json:"backend"` // native
+	N           int     `yaml:"n" json:"n"`             // responses a prompt
+	Temperature float64 `yaml:"temperature" json:"temperature"`
+	TopP        float64 `yaml:"top_p" json:"top_p"`
+	TopK        int     `yaml:"top_k" json:"top_k"`           // 0: off
+	MaxTokens   int     `yaml:"max_tokens" json:"max_tokens"` // limit of a response
+	Batch       int     `yaml:"batch" json:"batch"`           // sequences decoded together
+	Goal        string  `yaml:"goal" json:"goal"`             // asked for from iteration 2 on: max, none
 }
 
 // Ranker says who scores.
 type Ranker struct {
-	Kind  string `yaml:"kind"` // armorm, classifier, rule
-	Model string `yaml:"model"`
+	Kind  string `yaml:"kind" json:"kind"` // armorm, classifier, rule
+	Model string `yaml:"model" json:"model"`
 }
 
 // Scale says how raw scores become 1–10.
 type Scale struct {
-	Method string  `yaml:"method"` // minmax, quantile, affine
-	Scope  string  `yaml:"scope"`  // first-iteration, refit, per-prompt
-	Low    float64 `yaml:"low"`
-	High   float64 `yaml:"high"`
+	Method string  `yaml:"method" json:"method"` // minmax, quantile, affine
+	Scope  string  `yaml:"scope" json:"scope"`   // first-iteration, refit, per-prompt
+	Low    float64 `yaml:"low" json:"low"`
+	High   float64 `yaml:"high" json:"high"`
 	// Quantile is the share clipped at each end by method quantile.
-	Quantile float64 `yaml:"quantile"`
+	Quantile float64 `yaml:"quantile" json:"quantile"`
 	// Slope and Offset are method affine: score = slope·raw + offset.
-	Slope  float64 `yaml:"slope"`
-	Offset float64 `yaml:"offset"`
+	Slope  float64 `yaml:"slope" json:"slope"`
+	Offset float64 `yaml:"offset" json:"offset"`
 }
 
 // Augment says how scored responses become training rows.
 type Augment struct {
-	Method     string   `yaml:"method"`     // ra, ra-plus, none
-	Pair       string   `yaml:"pair"`       // best-worst, best-random (of the middle ones), both: two pairs a prompt
-	Prompt     string   `yaml:"prompt"`     // wording: paper, released-code
-	Decimals   int      `yaml:"decimals"`   // of the goal in the prompt
-	Attributes []string `yaml:"attributes"` // empty: one overall goal
-	MinMargin  float64  `yaml:"min_margin"` // pairs closer than this on the 1–10 scale are dropped and counted
+	Method     string   `yaml:"method" json:"method"`         // ra, ra-plus, none
+	Pair       string   `yaml:"pair" json:"pair"`             // best-worst, best-random (of the middle ones), both: two pairs a prompt
+	Prompt     string   `yaml:"prompt" json:"prompt"`         // wording: paper, released-code
+	Decimals   int      `yaml:"decimals" json:"decimals"`     // of the goal in the prompt
+	Attributes []string `yaml:"attributes" json:"attributes"` // empty: one overall goal
+	MinMargin  float64  `yaml:"min_margin" json:"min_margin"` // pairs closer than this on the 1–10 scale are dropped and counted
 }
 
 // DPO says how the policy trains.
 type DPO struct {
-	Loss            string  `yaml:"loss"`
-	Beta            float64 `yaml:"beta"`
-	LabelSmoothing  float64 `yaml:"label_smoothing"`
-	LearningRate    float64 `yaml:"learning_rate"`
-	Schedule        string  `yaml:"schedule"` // cosine, linear, constant
-	Warmup          float64 `yaml:"warmup"`   // share of all steps
-	Epochs          int     `yaml:"epochs"`
-	Batch           int     `yaml:"batch"`        // pairs a step
-	MicroTokens     int     `yaml:"micro_tokens"` // token budget of a micro-batch
-	MaxLength       int     `yaml:"max_length"`
-	MaxPromptLength int     `yaml:"max_prompt_length"`
-	GradClip        float64 `yaml:"grad_clip"` // 0: off
-	WeightDecay     float64 `yaml:"weight_decay"`
-	Beta1           float64 `yaml:"adam_beta1"`
-	Beta2           float64 `yaml:"adam_beta2"`
-	Epsilon         float64 `yaml:"adam_epsilon"`
-	Order           string  `yaml:"order"`      // shuffled, given
-	Start           string  `yaml:"start"`      // previous, base
-	Reference       string  `yaml:"reference"`  // previous, base
-	Data            string  `yaml:"data"`       // newest, all
-	SaveEvery       int     `yaml:"save_every"` // steps between checkpoints
+	Loss            string  `yaml:"loss" json:"loss"`
+	Beta            float64 `yaml:"beta" json:"beta"`
+	LabelSmoothing  float64 `yaml:"label_smoothing" json:"label_smoothing"`
+	LearningRate    float64 `yaml:"learning_rate" json:"learning_rate"`
+	Schedule        string  `yaml:"schedule" json:"schedule"` // cosine, linear, constant
+	Warmup          float64 `yaml:"warmup" json:"warmup"`     // share of all steps
+	Epochs          int     `yaml:"epochs" json:"epochs"`
+	Batch           int     `yaml:"batch" json:"batch"`               // pairs a step
+	MicroTokens     int     `yaml:"micro_tokens" json:"micro_tokens"` // token budget of a micro-batch
+	MaxLength       int     `yaml:"max_length" json:"max_length"`
+	MaxPromptLength int     `yaml:"max_prompt_length" json:"max_prompt_length"`
+	GradClip        float64 `yaml:"grad_clip" json:"grad_clip"` // 0: off
+	WeightDecay     float64 `yaml:"weight_decay" json:"weight_decay"`
+	Beta1           float64 `yaml:"adam_beta1" json:"adam_beta1"`
+	Beta2           float64 `yaml:"adam_beta2" json:"adam_beta2"`
+	Epsilon         float64 `yaml:"adam_epsilon" json:"adam_epsilon"`
+	Order           string  `yaml:"order" json:"order"`           // shuffled, given
+	Start           string  `yaml:"start" json:"start"`           // previous, base
+	Reference       string  `yaml:"reference" json:"reference"`   // previous, base
+	Data            string  `yaml:"data" json:"data"`             // newest, all
+	SaveEvery       int     `yaml:"save_every" json:"save_every"` // steps between checkpoints
 }
 
 // Eval says what is measured on the held-out prompts after each iteration.
 type Eval struct {
-	Goals       []float64 `yaml:"goals"`
-	N           int       `yaml:"n"` // responses a prompt and goal
-	Temperature float64   `yaml:"temperature"`
-	Baseline    bool      `yaml:"baseline"` // also train plain DPO beside the first iteration
-	Rule        bool      `yaml:"rule"`     // also mark answers with the built-in world's exact rule
+	Goals       []float64 `yaml:"goals" json:"goals"`
+	N           int       `yaml:"n" json:"n"` // responses a prompt and goal
+	Temperature float64   `yaml:"temperature" json:"temperature"`
+	Baseline    bool      `yaml:"baseline" json:"baseline"` // also train plain DPO beside the first iteration
+	Rule        bool      `yaml:"rule" json:"rule"`         // also mark answers with the built-in world's exact rule
 }
 
 // Default is the paper's on-policy setting (appendix A.1 and the released

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"radpo/configs"
 	"radpo/internal/hf"
 	"radpo/internal/table"
 	"radpo/internal/torch"
@@ -63,9 +62,9 @@ func KindOf(f *hf.Folder) (string, error) {
 	return "", fmt.Errorf("%s is no reward model that is known here: its architecture is %v", f.Name(), c.Architectures)
 }
 
-// names of the attributes that a configuration's ranker has.
-func names(c configs.Ranker) []string {
-	switch c.Kind {
+// names of the attributes that a kind of ranker has.
+func names(kind string) []string {
+	switch kind {
 	case "rule":
 		return rule{}.Names()
 	case "armorm":

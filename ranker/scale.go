@@ -32,8 +32,8 @@ func (m Map) At(raw float64) float64 {
 // A Scaling is how a table's scores were mapped; it is kept with the table.
 type Scaling struct {
 	Maps        []Map   `json:"maps"`         // the score's, then one an attribute; none for scope per-prompt
-	ClippedLow  float64 `json:"clipped_low"`  // share of scores below the map's range
-	ClippedHigh float64 `json:"clipped_high"` // and above
+	ClippedLow  int64   `json:"clipped_low"`  // scores below the map's range
+	ClippedHigh int64   `json:"clipped_high"` // and above
 	Mean        float64 `json:"mean"`         // of the raw scores
 }
 
@@ -49,17 +49,27 @@ func ReadScaling(meta map[string]string) (Scaling, error) {
 	return s, nil
 }
 
-// columns are the numbers of the attributes that a goal is made of.
-func columns(r configs.Ranker, attributes []string) ([]int, error) {
-	all := names(r)
+// Column is the place of an attribute among those of a kind of ranker. The
+// paper's names stand for the objectives of ArmoRM that are most likely meant.
+func Column(kind, attribute string) (int, error) {
+	all := names(kind)
+	at := slices.Index(all, attribute)
+	if at < 0 && kind == "armorm" {
+		at = slices.Index(all, paperNames[attribute])
+	}
+	if at < 0 {
+		return 0, fmt.Errorf("augment.attributes: ranker %s has no attribute %q; it has %v", kind, attribute, all)
+	}
+	return at, nil
+}
+
+// columns are the places of the attributes that a goal is made of.
+func columns(kind string, attributes []string) ([]int, error) {
 	var out []int
 	for _, name := range attributes {
-		at := slices.Index(all, name)
-		if at < 0 && r.Kind == "armorm" {
-			at = slices.Index(all, paperNames[name])
-		}
-		if at < 0 {
-			return nil, fmt.Errorf("augment.attributes: ranker %s has no attribute %q; it has %v", r.Kind, name, all)
+		at, err := Column(kind, name)
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, at)
 	}
@@ -135,10 +145,10 @@ func summarise(rows []table.Score, maps []Map) Scaling {
 	for _, r := range rows {
 		s.Mean += r.Raw / float64(len(rows))
 		if r.Raw < maps[0].From {
-			s.ClippedLow += 1 / float64(len(rows))
+			s.ClippedLow++
 		}
 		if r.Raw > maps[0].To {
-			s.ClippedHigh += 1 / float64(len(rows))
+			s.ClippedHigh++
 		}
 	}
 	return s

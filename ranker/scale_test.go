@@ -59,7 +59,7 @@ func TestFirstMapStays(t *testing.T) {
 	later := scores(-1, .5, 2, 3)
 	apply(later, maps, nil)
 	got := summarise(later, maps)
-	if got.ClippedLow != .25 || got.ClippedHigh != .5 || got.Mean != 1.125 {
+	if got.ClippedLow != 1 || got.ClippedHigh != 2 || got.Mean != 1.125 {
 		t.Errorf("got %+v", got)
 	}
 	if later[1].Score != 5.5 || later[3].Score != 10 {
@@ -69,7 +69,7 @@ func TestFirstMapStays(t *testing.T) {
 
 func TestColumns(t *testing.T) {
 	paper := []string{"complexity", "instruction_following", "honesty", "helpfulness", "intellectual_depth"}
-	got, err := columns(configs.Ranker{Kind: "armorm"}, paper)
+	got, err := columns("armorm", paper)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestColumns(t *testing.T) {
 			t.Errorf("%s is column %d, want %d", paper[i], got[i], want)
 		}
 	}
-	if _, err := columns(configs.Ranker{Kind: "armorm"}, []string{"wit"}); err == nil || !strings.Contains(err.Error(), "wit") {
+	if _, err := columns("armorm", []string{"wit"}); err == nil || !strings.Contains(err.Error(), "wit") {
 		t.Errorf("got %v, want an error that names wit", err)
 	}
 }

@@ -145,6 +145,10 @@ func (s *Store) Close() error {
 	return s.lock.Close() // drops the lock too
 }
 
+// Seconds is how long the stage ran that made an artifact; of an interrupted
+// one, the run that finished it.
+func (s *Store) Seconds(print Fingerprint) float64 { return s.made[print].Seconds }
+
 // Dir is the absolute path of the run folder.
 func (s *Store) Dir() string { return s.dir }
 

@@ -1,0 +1,109 @@
+package augment
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"radpo/configs"
+	"radpo/internal/chat"
+	"radpo/internal/flow"
+	"radpo/internal/hf"
+	"radpo/internal/table"
+	"radpo/internal/tokenizer"
+)
+
+// Stage reads prompts, samples, their scores on 1–10 and the policy's folder,
+// whose tokenizer and template render the prompts, and writes a pairs table.
+var Stage = flow.Kind[Config]{Name: "augment", Version: 1, Run: run}
+
+// A Config is what pairs depend on besides what the stage reads.
+type Config struct {
+	configs.Augment `json:"augment"`
+	Wording         chat.Goal `json:"wording"`
+	MaxPrompt       int       `json:"prompts.max_tokens"`
+	Seed            int64     `json:"seed"`
+	Iteration       int       `json:"iteration"`
+}
+
+func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
+	all, err := table.ReadAll[table.Prompt](in.At(0))
+	if err != nil {
+		return err
+	}
+	prompts := make(map[string]table.Prompt, len(all))
+	for _, p := range all {
+		prompts[p.ID] = p
+	}
+	samples, err := table.Open[table.Sample](in.At(1))
+	if err != nil {
+		return err
+	}
+	scores, err := table.Open[table.Score](in.At(2))
+	if err != nil {
+		return err
+	}
+	render, err := prompter(c, in.At(3))
+	if err != nil {
+		return err
+	}
+	// The counts are known only at the end and the table's metadata come first,
+	// so rows go to memory; they are as many as the samples that came from it.
+	var rows []table.Pair
+	input := Input{
+		Prompt:  func(id string) (table.Prompt, bool) { p, ok := prompts[id]; return p, ok },
+		Samples: samples.Rows(), Scores: scores.Rows(),
+	}
+	counts, err := Rows(c.Augment, c.Seed, c.Iteration, input, render, func(p table.Pair) error {
+		rows = append(rows, p)
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		return fmt.Errorf("no pair to train on: %v", counts)
+	}
+	return writePairs(out.Dir(), rows, counts)
+}
+
+// countsKey is where a pairs table's metadata keeps its Counts.
+const countsKey = "counts"
+
+// ReadCounts is the Counts of a pairs table.
+func ReadCounts(meta map[string]string) (Counts, error) {
+	var c Counts
+	if err := json.Unmarshal([]byte(meta[countsKey]), &c); err != nil {
+		return c, fmt.Errorf("the pairs table has no counts in its metadata: %w", err)
+	}
+	return c, nil
+}
+
+func writePairs(dir string, rows []table.Pair, counts Counts) error {
+	text, err := json.Marshal(counts)
+	if err != nil {
+		return err
+	}
+	w, err := table.Create[table.Pair](dir, map[string]string{countsKey: string(text)})
+	if err != nil {
+		return err
+	}
+	if err := w.Write(rows...); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+func prompter(c Config, dir string) (*chat.Prompter, error) {
+	f, err := hf.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	tokens, err := tokenizer.Load(f.FS())
+	if err != nil {
+		return nil, err
+	}
+	template, err := chat.Load(f.FS())
+	return &chat.Prompter{Template: template, Tokens: tokens, Goal: c.Wording, MaxTokens: c.MaxPrompt}, err
+}

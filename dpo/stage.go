@@ -1,0 +1,203 @@
+package dpo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"slices"
+
+	"radpo/configs"
+	"radpo/internal/flow"
+	"radpo/internal/hf"
+	"radpo/internal/model"
+	"radpo/internal/table"
+	"radpo/internal/torch"
+)
+
+// Refs reads a policy and pairs tables and writes the policy's
+// log-probabilities of their responses, rows that training drops left out.
+var Refs = flow.Kind[RefsConfig]{Name: "refs", Version: 1, Run: runRefs}
+
+// Train reads a policy to start from, the reference's log-probabilities and
+// pairs tables, and writes the trained policy with its metrics.jsonl.
+var Train = flow.Kind[TrainConfig]{Name: "train", Version: 1, Run: runTrain}
+
+// A RefsConfig is what log-probabilities depend on besides what the stage
+// reads.
+type RefsConfig struct {
+	MaxLength   int    `json:"dpo.max_length"`
+	MicroTokens int    `json:"dpo.micro_tokens"`
+	DType       string `json:"dtype"`
+	Device      string `json:"device"`
+}
+
+// A TrainConfig is what a trained policy depends on besides what the stage
+// reads.
+type TrainConfig struct {
+	configs.DPO `json:"dpo"`
+	Seed        int64  `json:"seed"`
+	DType       string `json:"dtype"`
+	Device      string `json:"device"`
+}
+
+// chunk is how many rows of refs one committed part holds: what a kill loses.
+const chunk = 512
+
+func runRefs(ctx context.Context, c RefsConfig, in flow.In, out *flow.Out) error {
+	rows, dropped, err := readRows(tables(in, 1), c.MaxLength)
+	if err != nil {
+		return err
+	}
+	counts, err := json.Marshal(dropped)
+	if err != nil {
+		return err
+	}
+	w, err := table.Create[table.Ref](out.Dir(), map[string]string{"dropped": string(counts)})
+	if err != nil {
+		return err
+	}
+	err = withPolicy(ctx, in.At(0), c.DType, c.Device, false, func(s *torch.Scope, f *hf.Folder, p model.Policy) error {
+		for i := 0; i < len(rows); i += chunk {
+			part := rows[i:min(i+chunk, len(rows))]
+			if err := refs(ctx, s, p, part, c.MicroTokens, fmt.Sprintf("rows-%08d", i), out, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// refs computes one part unless an earlier run did, and writes it to w.
+func refs(ctx context.Context, s *torch.Scope, p model.Policy, rows []row, budget int, name string, out *flow.Out, w *table.Writer[table.Ref]) error {
+	if _, ok := out.Part(name); !ok {
+		if err := reference(ctx, s, p, rows, budget); err != nil {
+			return err
+		}
+		err := out.Commit(name, func(dir string) error {
+			part, err := table.Create[table.Ref](dir, nil)
+			if err != nil {
+				return err
+			}
+			for _, r := range rows {
+				ref := table.Ref{PairID: r.id, Chosen: r.refChosen, Rejected: r.refRejected, ChosenTokens: int32(len(r.chosen)), RejectedTokens: int32(len(r.rejected))}
+				if err := part.Write(ref); err != nil {
+					return err
+				}
+			}
+			return part.Close()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	dir, _ := out.Part(name)
+	done, err := table.ReadAll[table.Ref](dir)
+	if err != nil {
+		return err
+	}
+	return w.Write(done...)
+}
+
+func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) error {
+	rows, _, err := readRows(tables(in, 2), c.MaxLength)
+	if err != nil {
+		return err
+	}
+	if err := attach(rows, in.At(1)); err != nil {
+		return err
+	}
+	return withPolicy(ctx, in.At(0), c.DType, c.Device, true, func(s *torch.Scope, f *hf.Folder, p model.Policy) error {
+		t := &trainer{config: c.DPO, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, p, c.DPO)}
+		if last := newest(out); last != "" {
+			dir, _ := out.Part(last)
+			if err := t.load(s, dir); err != nil {
+				return err
+			}
+		}
+		if err := t.run(ctx, s, func() error { return t.checkpoint(out) }); err != nil {
+			return err
+		}
+		if err := model.Save(out.Dir(), f, p); err != nil {
+			return err
+		}
+		return writeMetrics(filepath.Join(out.Dir(), MetricsFile), t.history)
+	})
+}
+
+// checkpoint commits the state as a part; the one before goes once it is there.
+func (t *trainer) checkpoint(out *flow.Out) error {
+	before := newest(out)
+	if err := out.Commit(fmt.Sprintf("step-%08d", len(t.history)), t.save); err != nil || before == "" {
+		return err
+	}
+	return out.Drop(before)
+}
+
+// newest is the last checkpoint, or "".
+func newest(out *flow.Out) string {
+	parts := out.Parts()
+	if len(parts) == 0 {
+		return ""
+	}
+	return slices.Max(parts)
+}
+
+// attach gives rows the reference's log-probabilities of the table at dir.
+func attach(rows []row, dir string) error {
+	refs, err := table.ReadAll[table.Ref](dir)
+	if err != nil {
+		return err
+	}
+	if len(refs) != len(rows) {
+		return fmt.Errorf("%d rows to train on and %d reference log-probabilities: they are not of one data set", len(rows), len(refs))
+	}
+	for i, r := range refs {
+		if r.PairID != rows[i].id || int(r.ChosenTokens) != len(rows[i].chosen) || int(r.RejectedTokens) != len(rows[i].rejected) {
+			return fmt.Errorf("row %d is pair %s and the reference's row is of %s: they are not of one data set", i, rows[i].id, r.PairID)
+		}
+		rows[i].refChosen, rows[i].refRejected = r.Chosen, r.Rejected
+	}
+	return nil
+}
+
+// tables yields the rows of the pairs tables that a stage reads from place i on.
+func tables(in flow.In, i int) iter.Seq2[table.Pair, error] {
+	return func(yield func(table.Pair, error) bool) {
+		for ; in.At(i) != ""; i++ {
+			for p, err := range table.ReadPairs(in.At(i)) {
+				if !yield(p, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func withPolicy(ctx context.Context, dir, dtype, device string, trainable bool, fn func(*torch.Scope, *hf.Folder, model.Policy) error) error {
+	f, err := hf.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	d, err := model.DType(dtype)
+	if err != nil {
+		return err
+	}
+	at, err := torch.OpenDevice(device)
+	if err != nil {
+		return err
+	}
+	return torch.Run(ctx, at, func(s *torch.Scope) error {
+		p, err := model.OpenPolicy(s, f, d, trainable)
+		if err != nil {
+			return err
+		}
+		return fn(s, f, p)
+	})
+}

@@ -1,0 +1,136 @@
+package pipeline
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"radpo/internal/flow"
+	"radpo/internal/hf"
+)
+
+// printPlan writes the stages, whether each is reused and why, and what the
+// run will take of memory and disk.
+func printPlan(w io.Writer, l *loop, steps []flow.Step) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "stage\tkind\tartifact\tdo\twhy")
+	for _, s := range steps {
+		do := "run"
+		if s.Done {
+			do = "reuse"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Kind, s.Fingerprint.Short(), do, s.Why)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	f, err := forecast(l)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "\npeak memory  about %s (%s)\ndisk         about %s for the whole run\n", size(f.memory), f.peak, size(f.disk))
+	return err
+}
+
+// A prediction is in bytes, from sizes alone: nothing is measured.
+type prediction struct {
+	memory int64
+	peak   string // the stage that needs it
+	disk   int64
+}
+
+// forecast adds up what each stage must hold: weights, optimizer, activations
+// or cache, logits. libtorch itself takes about 200 MB.
+func forecast(l *loop) (prediction, error) {
+	c, in := l.Config, l.in
+	policy, err := shapeOf(in.model)
+	if err != nil {
+		return prediction{}, err
+	}
+	width := int64(4)
+	if c.DType == "bfloat16" {
+		width = 2
+	}
+	const library = 200 << 20
+	sample := policy.params*width + int64(c.Sampler.Batch)*int64(c.Prompts.MaxTokens+c.Sampler.MaxTokens)*policy.cachePerToken(width) +
+		int64(c.Sampler.Batch)*policy.vocabulary*8
+	// fp32 weights, gradients and two moments, the model's own copy, and what
+	// a micro-batch saves for its backward pass.
+	train := policy.params*16 + policy.params*width + int64(c.DPO.MicroTokens)*(policy.savedPerToken(width)+policy.vocabulary*8)
+	p := prediction{memory: sample, peak: "sampling"}
+	if train > p.memory {
+		p = prediction{memory: train, peak: "training"}
+	}
+	if in.reward != "" {
+		reward, err := shapeOf(in.reward)
+		if err != nil {
+			return p, err
+		}
+		if rank := reward.params*width + 16384*reward.savedPerToken(width)/int64(max(1, reward.layers)); rank > p.memory {
+			p.memory, p.peak = rank, "ranking"
+		}
+	}
+	p.memory += library
+	policies := int64(0)
+	for _, s := range l.stages {
+		if s.Kind == "train" {
+			policies++
+		}
+	}
+	// Every policy stays; one checkpoint of training is on disk beside the next.
+	p.disk = policies*policy.params*width + 2*policy.params*12 + policies*int64(c.Prompts.HeldOut)*16<<10
+	return p, nil
+}
+
+// A shape is what of a model's size decides memory.
+type shape struct {
+	params, vocabulary int64
+	layers             int
+	config             hf.Config
+}
+
+func shapeOf(path string) (shape, error) {
+	f, err := hf.Open(path)
+	if err != nil {
+		return shape{}, err
+	}
+	defer f.Close()
+	c, err := f.Config()
+	if err != nil {
+		return shape{}, err
+	}
+	tensors, err := f.Tensors()
+	if err != nil {
+		return shape{}, err
+	}
+	s := shape{vocabulary: int64(c.VocabSize), layers: c.NumHiddenLayers, config: c}
+	for _, t := range tensors {
+		n := int64(1)
+		for _, d := range t.Shape {
+			n *= d
+		}
+		s.params += n
+	}
+	return s, nil
+}
+
+func (s shape) cachePerToken(width int64) int64 {
+	return 2 * int64(s.layers) * int64(s.config.NumKeyValueHeads*s.config.HeadDim) * width
+}
+
+// savedPerToken is what a token's layers keep for the backward pass: about
+// eight times the width of the model and four times that of its feed-forward.
+func (s shape) savedPerToken(width int64) int64 {
+	return int64(s.layers) * int64(8*s.config.HiddenSize+4*s.config.IntermediateSize) * width
+}
+
+func size(n int64) string {
+	const unit = 1 << 10
+	if n < unit*unit {
+		return fmt.Sprintf("%.0f KiB", float64(n)/unit)
+	}
+	if n < unit*unit*unit {
+		return fmt.Sprintf("%.0f MiB", float64(n)/(unit*unit))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(unit*unit*unit))
+}

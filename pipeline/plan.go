@@ -1,0 +1,136 @@
+package pipeline
+
+import (
+	"fmt"
+
+	"radpo/augment"
+	"radpo/configs"
+	"radpo/dpo"
+	"radpo/internal/chat"
+	"radpo/internal/flow"
+	"radpo/ranker"
+	"radpo/sampler"
+)
+
+// A loop is a plan under way: each method adds stages and returns the name of
+// what they make, which later stages read.
+type loop struct {
+	configs.Config
+	in     inputs
+	stages []flow.Stage
+	show   exhibits
+}
+
+// plan is the paper's loop, one line a stage.
+func plan(c configs.Config, in inputs) *loop {
+	l := &loop{Config: c, in: in}
+	base := l.source("model", in.model)
+	reward := l.source("reward-model", in.reward)
+	prompts := l.add(promptStage.With(promptConfig{c.Prompts.HeldOut, c.Prompts.PerIteration, c.Iterations, c.Seed}, "prompts", l.source("prompts-file", in.prompts)))
+
+	policy, first := base, ""
+	var data []string
+	for i := 1; i <= c.Iterations; i++ {
+		samples := l.sample(i, prompts, policy)
+		raw := l.rank(fmt.Sprint("raw-", i), prompts, samples, reward)
+		scores := l.scale(fmt.Sprint("scores-", i), raw, first)
+		pairs := l.augment(fmt.Sprint("pairs-", i), i, c.Augment.Method, prompts, samples, scores, base)
+		l.show.scales = append(l.show.scales, exhibit{fmt.Sprint("iter-", i), scores, pairs})
+		if i == 1 {
+			first = scores
+			l.baselines(prompts, samples, scores, base, reward, pairs)
+		}
+		if data = append(data, pairs); c.DPO.Data == "newest" {
+			data = data[len(data)-1:]
+		}
+		start, reference := choose(c.DPO.Start, policy, base), choose(c.DPO.Reference, policy, base)
+		policy = l.train(fmt.Sprint("iter-", i), start, reference, data...)
+		l.evaluate(fmt.Sprint("iter-", i), prompts, policy, reward, first)
+		if i == 1 {
+			l.unlearning("ra", policy, pairs)
+		}
+	}
+	return l
+}
+
+func choose(which, previous, base string) string {
+	if which == "base" {
+		return base
+	}
+	return previous
+}
+
+func (l *loop) add(s flow.Stage) string {
+	l.stages = append(l.stages, s)
+	return s.Name
+}
+
+func (l *loop) source(name, path string) string {
+	if path == "" {
+		return ""
+	}
+	return l.add(flow.Source(name, path))
+}
+
+// sample answers iteration i's prompts: from the second on at the goal that
+// the policy was trained to reach.
+func (l *loop) sample(i int, prompts, policy string) string {
+	goals := [][]float64{nil}
+	if i > 1 && l.Sampler.Goal == "max" && l.Augment.Method != "none" {
+		goals = [][]float64{l.goal(l.Scale.High)}
+	}
+	c := sampler.Config{Sampler: l.Sampler, Split: split(l.Prompts, i), Goals: goals, Seed: l.Seed + int64(i)<<32}
+	return l.add(sampler.Stage.With(l.sampling(c), fmt.Sprint("samples-", i), prompts, policy))
+}
+
+func (l *loop) sampling(c sampler.Config) sampler.Config {
+	c.Wording, c.MaxPrompt, c.DType, c.Device = l.wording(), l.Prompts.MaxTokens, l.DType, l.Device
+	return c
+}
+
+// goal is one score, or the same for every attribute.
+func (l *loop) goal(v float64) []float64 {
+	goal := []float64{v}
+	for len(goal) < len(l.Augment.Attributes) {
+		goal = append(goal, v)
+	}
+	return goal
+}
+
+func (l *loop) wording() chat.Goal {
+	return chat.Goal{Wording: l.Augment.Prompt, Decimals: l.Augment.Decimals, Names: l.Augment.Attributes}
+}
+
+func (l *loop) rank(name, prompts, samples, reward string) string {
+	return l.add(ranker.Stage.With(ranker.Config{Kind: l.Ranker.Kind, DType: l.DType, Device: l.Device}, name, prompts, samples, reward))
+}
+
+// scale maps raw scores by the maps fitted to the first iteration's, unless
+// the configuration wants them fitted anew.
+func (l *loop) scale(name, raw, first string) string {
+	if l.Scale.Scope != "first-iteration" {
+		first = ""
+	}
+	c := ranker.ScaleConfig{Scale: l.Scale, Ranker: l.Ranker.Kind, Attributes: l.Augment.Attributes}
+	return l.add(ranker.Scale.With(c, name, raw, first))
+}
+
+func (l *loop) augment(name string, i int, method, prompts, samples, scores, base string) string {
+	c := augment.Config{Augment: l.Augment, Wording: l.wording(), MaxPrompt: l.Prompts.MaxTokens, Seed: l.Seed, Iteration: i}
+	c.Method = method
+	return l.add(augment.Stage.With(c, name, prompts, samples, scores, base))
+}
+
+// train adds the reference's log-probabilities and the training on pairs.
+func (l *loop) train(name, start, reference string, pairs ...string) string {
+	refs := l.refs("refs-"+name, reference, pairs...)
+	c := dpo.TrainConfig{DPO: l.DPO, Seed: l.Seed, DType: l.DType, Device: l.Device}
+	policy := l.add(dpo.Train.With(c, "policy-"+name, append([]string{start, refs}, pairs...)...))
+	l.show.curves = append(l.show.curves, exhibit{name: name, first: policy})
+	return policy
+}
+
+func (l *loop) refs(name, policy string, pairs ...string) string {
+	c := dpo.RefsConfig{MaxLength: l.DPO.MaxLength, MicroTokens: l.DPO.MicroTokens, DType: l.DType, Device: l.Device}
+	return l.add(dpo.Refs.With(c, name, append([]string{policy}, pairs...)...))
+}

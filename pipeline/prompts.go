@@ -1,0 +1,98 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+
+	"radpo/configs"
+	"radpo/demo"
+	"radpo/internal/flow"
+	"radpo/internal/table"
+)
+
+// heldOut is the split that is evaluated on and never trained on.
+const heldOut = "held-out"
+
+// split is the name of iteration i's prompts: all of them in each, unless
+// every iteration has its own.
+func split(c configs.Prompts, i int) string {
+	if c.PerIteration == 0 {
+		return "train"
+	}
+	return fmt.Sprint("train-", i)
+}
+
+// promptStage reads a prompt file, or makes the built-in prompts, and writes
+// the prompts table with its splits.
+var promptStage = flow.Kind[promptConfig]{Name: "prompts", Version: 1, Run: runPrompts}
+
+type promptConfig struct {
+	HeldOut      int   `json:"prompts.held_out"`
+	PerIteration int   `json:"prompts.per_iteration"`
+	Iterations   int   `json:"iterations"`
+	Seed         int64 `json:"seed"`
+}
+
+func runPrompts(ctx context.Context, c promptConfig, in flow.In, out *flow.Out) error {
+	prompts, duplicates, err := readPrompts(in.At(0))
+	if err != nil {
+		return err
+	}
+	if err := c.assign(prompts); err != nil {
+		return err
+	}
+	counts, err := json.Marshal(map[string]int{"prompts": len(prompts), "duplicates": duplicates})
+	if err != nil {
+		return err
+	}
+	w, err := table.Create[table.Prompt](out.Dir(), map[string]string{"counts": string(counts)})
+	if err != nil {
+		return err
+	}
+	if err := w.Write(prompts...); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// readPrompts reads the file at path, or the built-in world without one.
+func readPrompts(path string) (prompts []table.Prompt, duplicates int, err error) {
+	if path == "" {
+		prompts, err = demo.Prompts()
+		return prompts, 0, err
+	}
+	r := table.ReadPrompts(path, table.PromptOptions{})
+	for p, err := range r.Rows() {
+		if err != nil {
+			return nil, 0, err
+		}
+		prompts = append(prompts, p)
+	}
+	return prompts, r.Duplicates(), nil
+}
+
+// assign shuffles the prompts' splits: first those held out, then each
+// iteration's. What no split needs stays in the table under "spare".
+func (c promptConfig) assign(prompts []table.Prompt) error {
+	need := c.HeldOut + max(1, c.PerIteration*c.Iterations)
+	if len(prompts) < need {
+		return fmt.Errorf("%d prompts, and prompts.held_out %d with prompts.per_iteration %d over %d iterations need at least %d",
+			len(prompts), c.HeldOut, c.PerIteration, c.Iterations, need)
+	}
+	order := rand.New(rand.NewPCG(uint64(c.Seed), 0x5eed)).Perm(len(prompts))
+	for at, i := range order {
+		switch at -= c.HeldOut; {
+		case at < 0:
+			prompts[i].Split = heldOut
+		case c.PerIteration == 0:
+			prompts[i].Split = "train"
+		case at < c.PerIteration*c.Iterations:
+			prompts[i].Split = fmt.Sprint("train-", at/c.PerIteration+1)
+		default:
+			prompts[i].Split = "spare"
+		}
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package pipeline
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+
+	"radpo/augment"
+	"radpo/demo"
+	"radpo/dpo"
+	"radpo/eval"
+	"radpo/internal/flow"
+	"radpo/internal/table"
+	"radpo/ranker"
+)
+
+// report writes report.html and report.json from a store's artifacts, and the
+// summary to w.
+func (r Run) report(store *flow.Store, l *loop, w io.Writer) error {
+	g, err := newGallery(store, l)
+	if err != nil {
+		return err
+	}
+	in, err := g.input()
+	if err != nil {
+		return err
+	}
+	measures, err := eval.Measures(in)
+	if err != nil {
+		return err
+	}
+	page := filepath.Join(store.Dir(), "report.html")
+	err = errors.Join(
+		replace(page, func(w io.Writer) error { return eval.WriteHTML(w, in, measures) }),
+		replace(filepath.Join(store.Dir(), "report.json"), func(w io.Writer) error { return eval.WriteJSON(w, measures) }),
+		eval.Summary(w, measures))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "\nreport: %s\n", page)
+	return err
+}
+
+// A gallery reads the artifacts that a report shows.
+type gallery struct {
+	*loop
+	store *flow.Store
+	steps map[string]flow.Step
+	order []string
+}
+
+func newGallery(store *flow.Store, l *loop) (*gallery, error) {
+	steps, err := store.Plan(l.stages)
+	if err != nil {
+		return nil, err
+	}
+	g := &gallery{loop: l, store: store, steps: map[string]flow.Step{}}
+	for _, s := range steps {
+		if !s.Done {
+			return nil, inputError("%s is not finished: stage %s has not run; continue it with radpo run", store.Dir(), s.Name)
+		}
+		g.steps[s.Name] = s
+		g.order = append(g.order, s.Name)
+	}
+	return g, nil
+}
+
+// path is the folder of the artifact of a stage.
+func (g *gallery) path(name string) string {
+	path, _ := g.store.Path(g.steps[name].Fingerprint)
+	return path
+}
+
+func (g *gallery) input() (eval.Input, error) {
+	text, err := yaml.Marshal(g.Config)
+	if err != nil {
+		return eval.Input{}, err
+	}
+	in := eval.Input{Title: filepath.Base(g.store.Dir()), Config: string(text), Seed: g.Seed, Attributes: g.attributes()}
+	for _, load := range []func(*eval.Input) error{g.prompts, g.policies, g.unlearned, g.curves, g.scales, g.artifacts} {
+		if err := load(&in); err != nil {
+			return in, err
+		}
+	}
+	return in, nil
+}
+
+// attributes are those that goals are made of, or those that both the ranker
+// and the rule know.
+func (g *gallery) attributes() []eval.Attribute {
+	names := g.Augment.Attributes
+	if len(names) == 0 && g.Eval.Rule {
+		names = demo.Attributes[:]
+	}
+	var out []eval.Attribute
+	for _, name := range names {
+		a := eval.Attribute{Name: name, Ranker: -1, Rule: -1}
+		if at, err := ranker.Column(g.Ranker.Kind, name); err == nil {
+			a.Ranker = at
+		}
+		if g.Eval.Rule {
+			a.Rule = slices.Index(demo.Attributes[:], name)
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+func (g *gallery) prompts(in *eval.Input) error {
+	all, err := table.ReadAll[table.Prompt](g.path(g.show.prompts))
+	for _, p := range all {
+		if p.Split == heldOut {
+			in.Prompts = append(in.Prompts, p)
+		}
+	}
+	return err
+}
+
+func (g *gallery) policies(in *eval.Input) error {
+	for _, t := range g.show.policies {
+		p := eval.Policy{Name: t.policy, Goal: t.goal}
+		var errs [3]error
+		p.Samples, errs[0] = table.ReadAll[table.Sample](g.path(t.samples))
+		p.Scores, errs[1] = table.ReadAll[table.Score](g.path(t.scores))
+		if t.rule != "" {
+			p.Rule, errs[2] = table.ReadAll[table.Score](g.path(t.rule))
+		}
+		if err := errors.Join(errs[:]...); err != nil {
+			return err
+		}
+		in.Policies = append(in.Policies, p)
+	}
+	return nil
+}
+
+func (g *gallery) unlearned(in *eval.Input) error {
+	for _, e := range g.show.unlearning {
+		pairs, err := table.ReadAll[table.Pair](g.path(e.first))
+		if err != nil {
+			return err
+		}
+		refs, err := table.ReadAll[table.Ref](g.path(e.second))
+		if err != nil {
+			return err
+		}
+		in.Unlearning = append(in.Unlearning, eval.Unlearning{Name: e.name, Pairs: kept(pairs, refs), Refs: refs})
+	}
+	return nil
+}
+
+// kept is the pairs that have a row in refs: training drops some.
+func kept(pairs []table.Pair, refs []table.Ref) []table.Pair {
+	var out []table.Pair
+	for _, p := range pairs {
+		if len(out) < len(refs) && refs[len(out)].PairID == p.ID {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (g *gallery) curves(in *eval.Input) error {
+	for _, e := range g.show.curves {
+		data, err := os.ReadFile(filepath.Join(g.path(e.first), dpo.MetricsFile))
+		if err != nil {
+			return err
+		}
+		curve, err := eval.ReadCurve(e.name, bytes.NewReader(data))
+		if err != nil {
+			return err
+		}
+		in.Curves = append(in.Curves, curve)
+	}
+	return nil
+}
+
+func (g *gallery) scales(in *eval.Input) error {
+	for _, e := range g.show.scales {
+		scores, err := table.Open[table.Score](g.path(e.first))
+		if err != nil {
+			return err
+		}
+		fitted, err := ranker.ReadScaling(scores.Meta())
+		if err != nil {
+			return err
+		}
+		pairs, err := table.Open[table.Pair](g.path(e.second))
+		if err != nil {
+			return err
+		}
+		counts, err := augment.ReadCounts(pairs.Meta())
+		if err != nil {
+			return err
+		}
+		s := eval.Scale{Name: e.name, Rows: int64(scores.Len()), Mean: fitted.Mean, Pairs: int64(counts.Pairs), Ties: int64(counts.Tie)}
+		s.ClippedLow, s.ClippedHigh = fitted.ClippedLow, fitted.ClippedHigh
+		if len(fitted.Maps) > 0 {
+			s.Low, s.High = fitted.Maps[0].From, fitted.Maps[0].To
+		}
+		in.Scales = append(in.Scales, s)
+	}
+	return nil
+}
+
+func (g *gallery) artifacts(in *eval.Input) error {
+	for _, name := range g.order {
+		path, err := filepath.Rel(g.store.Dir(), g.path(name))
+		if err != nil {
+			return err
+		}
+		in.Artifacts = append(in.Artifacts, eval.Artifact{Name: name, Path: path})
+		in.Timings = append(in.Timings, eval.Timing{Stage: name, Seconds: g.store.Seconds(g.steps[name].Fingerprint)})
+	}
+	return nil
+}
+
+// replace writes a file beside path and renames it: whole or as before.
+func replace(path string, fn func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if err := errors.Join(fn(f), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

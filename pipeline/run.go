@@ -1,0 +1,78 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"radpo/configs"
+	"radpo/internal/flow"
+	"radpo/internal/torch"
+)
+
+// A Run is a configuration in its run folder.
+type Run struct {
+	Config configs.Config
+	Dir    string
+}
+
+// Do runs the loop, or continues it where it stopped, writes report.html and
+// report.json into the run folder, and the summary to w.
+func (r Run) Do(ctx context.Context, w io.Writer) error {
+	return r.with(func(store *flow.Store, l *loop) error {
+		if err := store.Run(ctx, l.stages); err != nil {
+			return err
+		}
+		return r.report(store, l, w)
+	})
+}
+
+// Report writes the report of a run that is complete.
+func (r Run) Report(w io.Writer) error {
+	return r.with(func(store *flow.Store, l *loop) error { return r.report(store, l, w) })
+}
+
+// Explain prints what Do would run and why, and what it will take.
+func (r Run) Explain(w io.Writer) error {
+	return r.with(func(store *flow.Store, l *loop) error {
+		steps, err := store.Plan(l.stages)
+		if err != nil {
+			return err
+		}
+		return printPlan(w, l, steps)
+	})
+}
+
+// with resolves what the run reads, checks it, and opens the run folder.
+func (r Run) with(fn func(*flow.Store, *loop) error) error {
+	if r.Config.Device == "auto" {
+		device, err := torch.OpenDevice("auto")
+		if err != nil {
+			return err
+		}
+		if r.Config.Device = "cpu"; device != torch.CPU {
+			r.Config.Device = "cuda"
+		}
+	}
+	store, err := flow.Open(r.Dir)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	in, err := resolve(r.Config, store.Dir())
+	if err != nil {
+		return err
+	}
+	return fn(store, plan(r.Config, in))
+}
+
+// An InputError is a fault in what the user gave: a model folder, a prompt
+// file. Nothing was run.
+type InputError struct{ Err error }
+
+func (e *InputError) Error() string { return e.Err.Error() }
+func (e *InputError) Unwrap() error { return e.Err }
+
+func inputError(format string, args ...any) error {
+	return &InputError{fmt.Errorf(format, args...)}
+}

@@ -1,0 +1,244 @@
+package ranker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"radpo/configs"
+	"radpo/internal/flow"
+	"radpo/internal/hf"
+	"radpo/internal/model"
+	"radpo/internal/table"
+	"radpo/internal/torch"
+)
+
+// Stage reads prompts, samples and, unless it is the rule, a reward model, and
+// writes a table of raw scores, a row a sample in their order.
+var Stage = flow.Kind[Config]{Name: "rank", Version: 1, Run: run}
+
+// A Config is what raw scores depend on besides what the stage reads.
+type Config struct {
+	Kind   string `json:"ranker.kind"`
+	DType  string `json:"dtype"`
+	Device string `json:"device"`
+}
+
+// attributes is where a table's metadata lists the names of its attributes.
+const attributes = "attributes"
+
+// segment is how many prompts one committed part holds: what a kill loses.
+const segment = 64
+
+func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
+	samples, err := table.ReadAll[table.Sample](in.At(1))
+	if err != nil {
+		return err
+	}
+	requests, err := join(in.At(0), samples)
+	if err != nil {
+		return err
+	}
+	var f *hf.Folder
+	if in.At(2) != "" {
+		if f, err = hf.Open(in.At(2)); err != nil {
+			return err
+		}
+		defer f.Close()
+	}
+	d, err := model.DType(c.DType)
+	if err != nil {
+		return err
+	}
+	device, err := torch.OpenDevice(c.Device)
+	if err != nil {
+		return err
+	}
+	return torch.Run(ctx, device, func(s *torch.Scope) error {
+		r, err := Open(s, c.Kind, f, d)
+		if err != nil {
+			return err
+		}
+		names, err := json.Marshal(r.Names())
+		if err != nil {
+			return err
+		}
+		w, err := table.Create[table.Score](out.Dir(), map[string]string{attributes: string(names)})
+		if err != nil {
+			return err
+		}
+		if err := segments(ctx, s, r, requests, samples, out, w); err != nil {
+			return err
+		}
+		return w.Close()
+	})
+}
+
+// join makes one request of the samples of each prompt, which stand together.
+func join(prompts string, samples []table.Sample) ([]Request, error) {
+	t, err := table.Open[table.Prompt](prompts)
+	if err != nil {
+		return nil, err
+	}
+	messages := map[string][]table.Message{}
+	for p, err := range t.Rows() {
+		if err != nil {
+			return nil, err
+		}
+		messages[p.ID] = p.Messages
+	}
+	var out []Request
+	for i, q := range samples {
+		m, ok := messages[q.PromptID]
+		if !ok {
+			return nil, fmt.Errorf("sample %d is of prompt %s, which the prompts table lacks", i, q.PromptID)
+		}
+		if i == 0 || samples[i-1].PromptID != q.PromptID {
+			out = append(out, Request{Messages: m})
+		}
+		r := &out[len(out)-1]
+		r.Responses, r.Finished = append(r.Responses, q.Text), append(r.Finished, q.Finish == table.FinishStop)
+	}
+	return out, nil
+}
+
+// segments rates what earlier runs have not and writes every score to w.
+func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request, samples []table.Sample, out *flow.Out, w *table.Writer[table.Score]) error {
+	for i := 0; i*segment < len(requests); i++ {
+		part := fmt.Sprintf("segment-%06d", i)
+		batch := requests[i*segment : min((i+1)*segment, len(requests))]
+		n := 0
+		for _, q := range batch {
+			n += len(q.Responses)
+		}
+		own := samples[:n]
+		samples = samples[n:]
+		if _, ok := out.Part(part); !ok {
+			ratings, err := r.Rank(ctx, s, batch)
+			if err != nil {
+				return err
+			}
+			if err := out.Commit(part, func(dir string) error { return write(dir, own, ratings) }); err != nil {
+				return err
+			}
+		}
+		dir, _ := out.Part(part)
+		rows, err := table.ReadAll[table.Score](dir)
+		if err != nil {
+			return err
+		}
+		if err := w.Write(rows...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func write(dir string, samples []table.Sample, ratings [][]Rating) error {
+	w, err := table.Create[table.Score](dir, nil)
+	if err != nil {
+		return err
+	}
+	for _, list := range ratings {
+		for _, r := range list {
+			row := table.Score{PromptID: samples[0].PromptID, Sample: samples[0].Sample, Raw: r.Score, Attributes: r.Attributes, Gating: r.Gating}
+			if err := w.Write(row); err != nil {
+				return err
+			}
+			samples = samples[1:]
+		}
+	}
+	return w.Close()
+}
+
+// Scale reads raw scores and, where the map was fitted before, the table that
+// holds it, and writes them mapped to 1–10.
+var Scale = flow.Kind[ScaleConfig]{Name: "scale", Version: 1, Run: runScale}
+
+// A ScaleConfig is what mapped scores depend on besides what the stage reads.
+type ScaleConfig struct {
+	configs.Scale `json:"scale"`
+	Ranker        string   `json:"ranker.kind"`
+	Attributes    []string `json:"augment.attributes"` // that goals are made of; none: the score alone
+}
+
+func runScale(ctx context.Context, c ScaleConfig, in flow.In, out *flow.Out) error {
+	raw, err := table.Open[table.Score](in.At(0))
+	if err != nil {
+		return err
+	}
+	rows, err := table.ReadAll[table.Score](in.At(0))
+	if err != nil {
+		return err
+	}
+	if err := finite(rows); err != nil {
+		return err
+	}
+	at, err := columns(c.Ranker, c.Attributes)
+	if err != nil {
+		return err
+	}
+	result, err := c.scale(rows, at, in.At(1))
+	if err != nil {
+		return err
+	}
+	constants, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	w, err := table.Create[table.Score](out.Dir(), map[string]string{attributes: raw.Meta()[attributes], scaling: string(constants)})
+	if err != nil {
+		return err
+	}
+	if err := w.Write(rows...); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// scale maps rows in place, by the maps of the table at fitted if there is one.
+func (c ScaleConfig) scale(rows []table.Score, at []int, fitted string) (Scaling, error) {
+	if c.Scope == "per-prompt" {
+		return perPrompt(c.Scale, rows, at, c.Attributes)
+	}
+	if fitted == "" {
+		maps, err := Fit(c.Scale, rows, at, c.Attributes)
+		if err != nil {
+			return Scaling{}, err
+		}
+		apply(rows, maps, at)
+		return summarise(rows, maps), nil
+	}
+	t, err := table.Open[table.Score](fitted)
+	if err != nil {
+		return Scaling{}, err
+	}
+	first, err := ReadScaling(t.Meta())
+	if err != nil {
+		return Scaling{}, err
+	}
+	apply(rows, first.Maps, at)
+	return summarise(rows, first.Maps), nil
+}
+
+// perPrompt fits and maps the rows of each prompt alone: scores then say
+// nothing across prompts.
+func perPrompt(c configs.Scale, rows []table.Score, at []int, labels []string) (Scaling, error) {
+	var s Scaling
+	for i := 0; i < len(rows); {
+		j := i
+		for j < len(rows) && rows[j].PromptID == rows[i].PromptID {
+			j++
+		}
+		maps, err := Fit(c, rows[i:j], at, labels)
+		if err != nil {
+			return s, err
+		}
+		apply(rows[i:j], maps, at)
+		i = j
+	}
+	for _, r := range rows {
+		s.Mean += r.Raw / float64(len(rows))
+	}
+	return s, nil
+}
