@@ -97,3 +97,18 @@ func DType(name string) (torch.DType, error) {
 	}
 	return 0, fmt.Errorf("dtype %q: want float32 or bfloat16", name)
 }
+
+// Shapes lists the weights that the config of the model folder at dir asks
+// for, unbound: what a new checkpoint has to hold.
+func Shapes(dir string) ([]Param, error) {
+	f, err := hf.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	p, _, err := newPolicy(f)
+	if err != nil {
+		return nil, err
+	}
+	return Params(p), nil
+}

@@ -1,0 +1,48 @@
+# Every target that builds or runs goes through tools/libtorch, which fetches
+# libtorch once and sets the flags that cgo needs.
+TORCH := tools/libtorch
+GO    := $(TORCH) go
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check race fuzz bench study demo-models golden fmt clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## set up, build, and run two iterations on the built-in model
+	bin/radpo run
+
+build: ## build bin/radpo
+	$(GO) build -trimpath -o bin/radpo ./cmd/radpo
+
+test: ## vet and all tests: no network, no GPU
+	$(GO) vet ./...
+	$(GO) test ./...
+	$(GO) test -tags check ./internal/torch ./internal/model ./sampler
+
+race: ## host-only packages under the race detector
+	$(GO) test -race ./augment ./configs ./eval ./internal/chat/... ./internal/flow ./internal/hf ./internal/progress ./internal/table ./internal/tokenizer
+
+fuzz: ## every parser's fuzz target, half a minute each
+	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z]+' $$p | cut -c6-); do \
+	    $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s || exit 1; done; done
+
+bench: ## benchmarks; with Python torch installed, beside it
+	$(GO) test -run '^$$' -bench . ./internal/torch ./internal/tokenizer ./internal/table
+	@python3 -c 'import torch' 2>/dev/null && python3 tools/bench/op.py || echo "no Python torch here: tools/bench/op.py not run"
+
+study: build ## the built-in experiment over five seeds, averaged (about 20 minutes)
+	$(GO) run ./demo/study
+
+demo-models: ## train the built-in policy and reward model again (about 20 minutes)
+	$(GO) run ./demo/make
+
+golden: ## rewrite reference tensors; needs the Python packages of tools/golden/requirements.txt
+	for f in llama dpo rewards; do python3 tools/golden/$$f.py; done
+
+fmt: ## format
+	gofmt -w .
+
+clean: ## remove bin/ and runs/
+	rm -rf bin runs
