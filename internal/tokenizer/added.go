@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -37,7 +36,7 @@ func newCutter(specs []addedSpec, texts []string) (*cutter, error) {
 	for i, text := range texts {
 		switch {
 		case text == "":
-			return nil, fmt.Errorf("added_tokens: %q (id %d) is empty or normalized to nothing", specs[i].Content, specs[i].ID)
+			return nil, fmt.Errorf("added_tokens: %q (id %d) is normalized to nothing", specs[i].Content, specs[i].ID)
 		case specs[i].SingleWord:
 			return nil, fmt.Errorf("added_tokens: %q: single_word is not supported", specs[i].Content)
 		}
@@ -84,9 +83,6 @@ func cutters(specs []addedSpec, v *vocabulary, normalize steps) (raw, normalized
 	var specsOf [2][]addedSpec
 	var textsOf [2][]string
 	for _, a := range specs {
-		if a.Content == "" {
-			return nil, nil, errors.New("added_tokens: a token is empty")
-		}
 		if err := v.add(a.Content, a.ID, a.kind()); err != nil {
 			return nil, nil, fmt.Errorf("added_tokens: %w", err)
 		}

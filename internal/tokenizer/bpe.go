@@ -16,7 +16,7 @@ type bpeSpec struct {
 	FuseUnk                 bool       `json:"fuse_unk"`
 	ByteFallback            bool       `json:"byte_fallback"`
 	IgnoreMerges            bool       `json:"ignore_merges"`
-	Vocab                   tokenIDs   `json:"vocab"`
+	Vocab                   vocabulary `json:"vocab"`
 	Merges                  mergePairs `json:"merges"`
 }
 
@@ -35,17 +35,6 @@ func (s *bpeSpec) check() error {
 	return nil
 }
 
-// vocabulary is the model's own tokens.
-func (s *bpeSpec) vocabulary() (*vocabulary, error) {
-	v := newVocabulary(len(s.Vocab.ids))
-	for token, id := range s.Vocab.ids {
-		if err := v.add(token, int64(id), plain); err != nil {
-			return nil, fmt.Errorf("model.vocab: %w", err)
-		}
-	}
-	return v, nil
-}
-
 // mergeTable resolves the merges to ids. Of two equal ones the later holds, as in the reference.
 func (s *bpeSpec) mergeTable() (mergeTable, error) {
 	t := mergeTable{newPairs(len(s.Merges))}
@@ -58,39 +47,9 @@ func (s *bpeSpec) mergeTable() (mergeTable, error) {
 		if !ok1 || !ok2 || !ok3 {
 			return t, fmt.Errorf("model.merges[%d]: %.60q + %.60q: both and their join must be in model.vocab", rank, m[0], m[1])
 		}
-		t.put(left, right, uint64(rank)<<32|uint64(id))
+		t.put(left, right, uint64(rank)<<32|uint64(uint32(id)))
 	}
 	return t, nil
-}
-
-// tokenIDs is a JSON object of ids by token.
-type tokenIDs struct{ ids map[string]int32 }
-
-// UnmarshalJSON refuses repeated tokens and ids outside [0, maxVocabulary).
-func (t *tokenIDs) UnmarshalJSON(b []byte) error {
-	c := cursor{b: b}
-	if err := c.open('{'); err != nil {
-		return fmt.Errorf("model.vocab: %w", err)
-	}
-	t.ids = make(map[string]int32, len(b)/24)
-	for c.more() {
-		token, err := c.string()
-		if err != nil {
-			return fmt.Errorf("model.vocab: %w", err)
-		}
-		id, err := c.integer()
-		if err != nil {
-			return fmt.Errorf("model.vocab: id of %.60q: %w", token, err)
-		}
-		if id < 0 || id >= maxVocabulary {
-			return fmt.Errorf("model.vocab: id %d of %.60q is not in [0, %d)", id, token, maxVocabulary)
-		}
-		if _, ok := t.ids[token]; ok {
-			return fmt.Errorf("model.vocab: token %.60q comes twice", token)
-		}
-		t.ids[token] = int32(id)
-	}
-	return nil
 }
 
 // mergePairs is a JSON array of "left right" strings or [left, right] arrays.

@@ -47,12 +47,12 @@ type byteLevel struct {
 	tokens []string
 }
 
-func newByteLevel(spec *bpeSpec, v *vocabulary) (*byteLevel, error) {
+func newByteLevel(spec *bpeSpec) (*byteLevel, error) {
 	merges, err := spec.mergeTable()
 	if err != nil {
 		return nil, err
 	}
-	m := &byteLevel{merges: merges, tokens: v.tokens}
+	m := &byteLevel{merges: merges, tokens: spec.Vocab.tokens}
 	for b, r := range byteRunes {
 		id, ok := spec.Vocab.ids[string(r)]
 		if !ok {

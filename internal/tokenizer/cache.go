@@ -1,23 +1,20 @@
 package tokenizer
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 const (
-	cacheSlots   = 1 << 15
-	cacheKeys    = 1 << 19 // bytes of words
+	cacheSets    = 1 << 15
+	cacheKeys    = 1 << 20 // bytes of words
 	cacheIDs     = 1 << 18
 	cacheMaxWord = 64 // bytes; longer words seldom come again
 )
 
-// A cache remembers the ids of words, directly mapped. Its memory is fixed
-// (about 2 MB): when an arena is full, all is forgotten.
+// A cache remembers the ids of words: two to a set, the older of which gives
+// way. Its memory is bounded (3 MB): when an arena is full, all is forgotten.
 type cache struct {
-	slots []cacheSlot
-	keys  []byte
-	ids   []int32
+	sets [][2]cacheSlot
+	keys []byte
+	ids  []int32
 }
 
 type cacheSlot struct {
@@ -28,29 +25,30 @@ type cacheSlot struct {
 }
 
 func newCache() *cache {
-	return &cache{
-		slots: make([]cacheSlot, cacheSlots),
-		keys:  make([]byte, 0, cacheKeys),
-		ids:   make([]int32, 0, cacheIDs),
-	}
+	return &cache{sets: make([][2]cacheSlot, cacheSets)}
 }
 
 // get returns the ids of word, valid until the next put.
 func (c *cache) get(word string, hash uint32) ([]int32, bool) {
-	s := &c.slots[hash%cacheSlots]
-	if s.hash != hash || int(s.nkey) != len(word) || string(c.keys[s.key:s.key+uint32(s.nkey)]) != word {
-		return nil, false
+	set := &c.sets[hash%cacheSets]
+	for i := range set {
+		s := &set[i]
+		if s.hash == hash && string(c.keys[s.key:s.key+uint32(s.nkey)]) == word {
+			return c.ids[s.ids : s.ids+uint32(s.nids)], true
+		}
 	}
-	return c.ids[s.ids : s.ids+uint32(s.nids)], true
+	return nil, false
 }
 
 // put remembers the ids of word; a word has no more ids than bytes.
 func (c *cache) put(word string, hash uint32, ids []int32) {
-	if len(c.keys)+len(word) > cap(c.keys) || len(c.ids)+len(ids) > cap(c.ids) {
-		clear(c.slots)
+	if len(c.keys)+len(word) > cacheKeys || len(c.ids)+len(ids) > cacheIDs {
+		clear(c.sets)
 		c.keys, c.ids = c.keys[:0], c.ids[:0]
 	}
-	c.slots[hash%cacheSlots] = cacheSlot{
+	set := &c.sets[hash%cacheSets]
+	set[1] = set[0]
+	set[0] = cacheSlot{
 		hash: hash, key: uint32(len(c.keys)), ids: uint32(len(c.ids)),
 		nkey: uint8(len(word)), nids: uint8(len(ids)),
 	}
@@ -58,22 +56,30 @@ func (c *cache) put(word string, hash uint32, ids []int32) {
 	c.ids = append(c.ids, ids...)
 }
 
-// hashWord is never 0.
+// hashWord is never 0. Words of 8 bytes and more end with a load that may
+// overlap the one before.
 func hashWord(word string) uint32 {
 	const k = 0x9E3779B97F4A7C15
-	h := uint64(len(word)) * k
-	for len(word) >= 8 {
-		h = bits.RotateLeft64(h^load64(word), 29) * k
-		word = word[8:]
+	n := len(word)
+	h := uint64(n) * k
+	switch {
+	case n >= 8:
+		for i := 0; i < n-8; i += 8 {
+			h = bits.RotateLeft64(h^load64(word[i:]), 29) * k
+		}
+		h ^= load64(word[n-8:])
+	case n >= 4:
+		h ^= load32(word) | load32(word[n-4:])<<32
+	case n > 0:
+		h ^= uint64(word[0]) | uint64(word[n/2])<<8 | uint64(word[n-1])<<16
 	}
-	var tail [8]byte
-	copy(tail[:], word)
-	h = bits.RotateLeft64(h^binary.LittleEndian.Uint64(tail[:]), 29) * k
-	return uint32(h>>32) | 1<<31
+	h = bits.RotateLeft64(h, 29) * k
+	return uint32(h>>32) ^ uint32(h>>60) | 1<<31
 }
 
-func load64(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+func load64(s string) uint64 { return load32(s) | load32(s[4:])<<32 }
+
+func load32(s string) uint64 {
+	_ = s[3]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }

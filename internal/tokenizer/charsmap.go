@@ -11,8 +11,10 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// maxCluster is the longest grapheme cluster that is looked up as a whole, in bytes.
-const maxCluster = 5
+const (
+	maxCluster = 5  // bytes of a grapheme cluster that is looked up as a whole
+	maxMapped  = 64 // bytes that a character may become; 33 in the map in use
+)
 
 // A charsMap is SentencePiece's precompiled character map: a double-array
 // trie (darts-clone) from text to an offset among zero-terminated strings.
@@ -37,6 +39,11 @@ func newCharsMap(blob []byte) (*charsMap, error) {
 	}
 	if !utf8.Valid(m.texts) {
 		return nil, errors.New("its strings are not UTF-8")
+	}
+	for text := range bytes.SplitSeq(m.texts, []byte{0}) {
+		if len(text) > maxMapped {
+			return nil, fmt.Errorf("a character becomes %d bytes, more than %d", len(text), maxMapped)
+		}
 	}
 	for c := range m.keeps {
 		_, mapped := m.find(string(rune(c)))
@@ -78,6 +85,9 @@ func (m *charsMap) text(leaf uint32) (string, bool) {
 		return "", false
 	}
 	text := m.texts[at:]
+	if !utf8.RuneStart(text[0]) {
+		return "", false
+	}
 	if end := bytes.IndexByte(text, 0); end >= 0 {
 		text = text[:end]
 	}

@@ -16,6 +16,9 @@ func (t mergeTable) lookup(left, right int32) uint64 {
 // shortWord is the most symbols for which scanning for the lowest rank beats a heap.
 const shortWord = 48
 
+// arity is the heap's: four children to a node stay in one cache line.
+const arity = 4
+
 // A merger is the memory that merging works in.
 type merger struct {
 	symbols    []int32
@@ -117,7 +120,7 @@ func (m *merger) offer(t mergeTable, at int32) {
 	m.heap = append(m.heap, v>>32<<32|uint64(at))
 	h := m.heap
 	for i := len(h) - 1; i > 0; {
-		parent := (i - 1) / 2
+		parent := (i - 1) / arity
 		if h[parent] <= h[i] {
 			break
 		}
@@ -133,18 +136,17 @@ func (m *merger) pop() uint64 {
 	h[0] = h[last]
 	h = h[:last]
 	for i := 0; ; {
-		child := 2*i + 1
-		if child >= last {
+		least := i
+		for child := arity*i + 1; child <= arity*i+arity && child < last; child++ {
+			if h[child] < h[least] {
+				least = child
+			}
+		}
+		if least == i {
 			break
 		}
-		if child+1 < last && h[child+1] < h[child] {
-			child++
-		}
-		if h[i] <= h[child] {
-			break
-		}
-		h[i], h[child] = h[child], h[i]
-		i = child
+		h[i], h[least] = h[least], h[i]
+		i = least
 	}
 	m.heap = h
 	return top

@@ -30,13 +30,21 @@ type patternSpec struct {
 	Regex  *string
 }
 
+// maxGrowth bounds how many times longer a normalizer may make a text, without
+// which a few replacements in a row could fill any memory.
+const maxGrowth = 16
+
 // parseNormalizer reads the normalizer section.
 func parseNormalizer(raw json.RawMessage) (steps, error) {
 	var all steps
+	total := 1
 	err := eachPart(raw, "normalizers", func(kind string, raw json.RawMessage) error {
-		st, err := parseNormalizerStep(kind, raw)
+		st, growth, err := parseNormalizerStep(kind, raw)
 		if err != nil {
 			return fmt.Errorf("%.40s: %w", kind, err)
+		}
+		if total *= growth; total > maxGrowth {
+			return fmt.Errorf("%.40s: text could become more than %d times longer", kind, maxGrowth)
 		}
 		all = append(all, st)
 		return nil
@@ -47,20 +55,24 @@ func parseNormalizer(raw json.RawMessage) (steps, error) {
 	return all, nil
 }
 
-func parseNormalizerStep(kind string, raw json.RawMessage) (step, error) {
+// parseNormalizerStep also tells how many times longer a replacement makes text.
+func parseNormalizerStep(kind string, raw json.RawMessage) (st step, growth int, err error) {
+	growth = 1
 	switch kind {
 	case "NFC":
-		return nfc, strict(raw, new(typeOnly))
+		st, err = nfc, strict(raw, new(typeOnly))
 	case "Precompiled":
-		return parsePrecompiled(raw)
+		st, err = parsePrecompiled(raw)
 	case "Prepend":
-		return parsePrepend(raw)
+		st, err = parsePrepend(raw)
 	case "Replace":
-		return parseReplace(raw)
+		st, growth, err = parseReplace(raw)
 	case "Strip":
-		return parseStrip(raw)
+		st, err = parseStrip(raw)
+	default:
+		err = errors.New("not supported")
 	}
-	return nil, errors.New("not supported")
+	return st, growth, err
 }
 
 func parsePrepend(raw json.RawMessage) (step, error) {
@@ -70,6 +82,9 @@ func parsePrepend(raw json.RawMessage) (step, error) {
 	}
 	if err := strict(raw, &spec); err != nil {
 		return nil, err
+	}
+	if len(spec.Prepend) > maxGrowth {
+		return nil, fmt.Errorf("%.60q is longer than %d bytes", spec.Prepend, maxGrowth)
 	}
 	return func(s string, out *rewriter) bool {
 		if s == "" {
@@ -81,20 +96,21 @@ func parsePrepend(raw json.RawMessage) (step, error) {
 	}, nil
 }
 
-func parseReplace(raw json.RawMessage) (step, error) {
+func parseReplace(raw json.RawMessage) (st step, growth int, err error) {
 	var spec replaceSpec
 	if err := strict(raw, &spec); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	switch p := spec.Pattern; {
 	case p.Regex == nil && p.String != nil && *p.String != "":
-		return replaceAll(*p.String, spec.Content), nil
+		growth = (len(spec.Content) + len(*p.String) - 1) / len(*p.String)
+		return replaceAll(*p.String, spec.Content), max(growth, 1), nil
 	case p.String == nil && p.Regex != nil && *p.Regex == " {2,}":
-		return squeeze(spec.Content), nil
+		return squeeze(spec.Content), max(len(spec.Content)/2, 1), nil
 	case p.Regex != nil:
-		return nil, fmt.Errorf("regular expression %.60q is not supported", *p.Regex)
+		return nil, 0, fmt.Errorf("regular expression %.60q is not supported", *p.Regex)
 	}
-	return nil, errors.New("the pattern must be a string that is not empty")
+	return nil, 0, errors.New("the pattern must be a string that is not empty")
 }
 
 // replaceAll writes new for every old.

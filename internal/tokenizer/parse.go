@@ -88,13 +88,11 @@ func (t *Tokenizer) parseModel(raw json.RawMessage) error {
 		if err := spec.check(); err != nil {
 			return err
 		}
-		if t.vocabulary, err = spec.vocabulary(); err != nil {
-			return err
-		}
+		t.vocabulary = &spec.Vocab
 		if t.words.kind == byteLevelWords {
-			t.model, err = newByteLevel(&spec, t.vocabulary)
+			t.model, err = newByteLevel(&spec)
 		} else {
-			t.model, err = newSentencePiece(&spec, t.vocabulary, t.words)
+			t.model, err = newSentencePiece(&spec, t.words)
 		}
 		return err
 	case "Unigram":

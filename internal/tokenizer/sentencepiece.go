@@ -18,7 +18,7 @@ type sentencePiece struct {
 
 // newSentencePiece also refines w: if no merge reaches across the start of a
 // run of metaspaces, the text may be cut there and its words cached.
-func newSentencePiece(spec *bpeSpec, v *vocabulary, w *words) (*sentencePiece, error) {
+func newSentencePiece(spec *bpeSpec, w *words) (*sentencePiece, error) {
 	switch {
 	case !spec.ByteFallback:
 		return nil, errors.New("model: BPE with neither ByteLevel nor byte_fallback is not supported")
@@ -29,7 +29,7 @@ func newSentencePiece(spec *bpeSpec, v *vocabulary, w *words) (*sentencePiece, e
 	if err != nil {
 		return nil, err
 	}
-	m := &sentencePiece{merges: merges, runes: make(map[rune]int32), tokens: v.tokens}
+	m := &sentencePiece{merges: merges, runes: make(map[rune]int32), tokens: spec.Vocab.tokens}
 	for token, id := range spec.Vocab.ids {
 		if r, n := utf8.DecodeRuneInString(token); n == len(token) && n > 0 {
 			m.runes[r] = id

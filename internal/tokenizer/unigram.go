@@ -68,9 +68,6 @@ func (c *cursor) scoredToken(s *scoredTokens) error {
 func (s *unigramSpec) vocabulary() (*vocabulary, error) {
 	v := newVocabulary(len(s.Vocab.tokens))
 	for id, token := range s.Vocab.tokens {
-		if token == "" {
-			return nil, fmt.Errorf("model.vocab[%d] is empty", id)
-		}
 		if err := v.add(token, int64(id), plain); err != nil {
 			return nil, fmt.Errorf("model.vocab: %w", err)
 		}

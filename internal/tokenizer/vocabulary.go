@@ -2,8 +2,10 @@ package tokenizer
 
 import "fmt"
 
-// maxVocabulary bounds ids, so that a file cannot ask for a huge table.
-const maxVocabulary = 1 << 21
+const (
+	maxVocabulary = 1 << 21 // bounds ids, so that a file cannot ask for a huge table
+	maxToken      = 4096    // bytes of a token; the longest in use have some 400
+)
 
 // A vocabulary is every token by id and by text, the added ones included.
 type vocabulary struct {
@@ -31,6 +33,9 @@ func newVocabulary(size int) *vocabulary {
 
 // add enters a token. An added token may repeat one of the model's, under the same id.
 func (v *vocabulary) add(token string, id int64, kind tokenKind) error {
+	if token == "" || len(token) > maxToken {
+		return fmt.Errorf("token %.60q (id %d) is empty or longer than %d bytes", token, id, maxToken)
+	}
 	if id < 0 || id >= maxVocabulary {
 		return fmt.Errorf("token %.60q has id %d, not in [0, %d)", token, id, maxVocabulary)
 	}
@@ -55,4 +60,27 @@ func (v *vocabulary) kind(id int32) tokenKind {
 		return absent
 	}
 	return v.kinds[id]
+}
+
+// UnmarshalJSON reads a model's object of ids by token.
+func (v *vocabulary) UnmarshalJSON(b []byte) error {
+	c := cursor{b: b}
+	if err := c.open('{'); err != nil {
+		return fmt.Errorf("model.vocab: %w", err)
+	}
+	*v = *newVocabulary(len(b) / 24)
+	for c.more() {
+		token, err := c.string()
+		if err != nil {
+			return fmt.Errorf("model.vocab: %w", err)
+		}
+		id, err := c.integer()
+		if err != nil {
+			return fmt.Errorf("model.vocab: id of %.60q: %w", token, err)
+		}
+		if err := v.add(token, id, plain); err != nil {
+			return fmt.Errorf("model.vocab: %w", err)
+		}
+	}
+	return nil
 }
