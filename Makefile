@@ -4,7 +4,7 @@ TORCH := tools/libtorch
 GO    := $(TORCH) go
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race fuzz bench study demo-models golden fmt clean
+.PHONY: help run build cuda test check race fuzz bench study demo-models golden fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ run: build ## set up, build, and run two iterations on the built-in model
 
 build: ## build bin/radpo
 	$(GO) build -trimpath -o bin/radpo ./cmd/radpo
+
+cuda: ## compile the CUDA-only part; needs neither a GPU nor a toolkit
+	$(TORCH) tools/cuda bin/libradpo_cuda.so
 
 test: ## vet and all tests: no network, no GPU
 	$(GO) vet ./...

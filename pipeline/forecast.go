@@ -7,6 +7,7 @@ import (
 
 	"radpo/internal/flow"
 	"radpo/internal/hf"
+	"radpo/internal/torch"
 )
 
 // printPlan writes the stages, whether each is reused and why, and what the
@@ -28,7 +29,14 @@ func printPlan(w io.Writer, l *loop, steps []flow.Step) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "\npeak memory  about %s (%s)\ndisk         about %s for the whole run\n", size(f.memory), f.peak, size(f.disk))
+	available := "unknown"
+	if device, err := torch.OpenDevice(l.Device); err == nil {
+		if free, _, err := torch.Memory(device); err == nil {
+			available = size(free)
+		}
+	}
+	_, err = fmt.Fprintf(w, "\nmemory  about %s at most, while %s; %s available on %s\ndisk    about %s for the whole run\n",
+		size(f.memory), f.peak, available, l.Device, size(f.disk))
 	return err
 }
 

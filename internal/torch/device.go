@@ -65,6 +65,28 @@ var openCUDA = sync.OnceValues(func() (int, error) {
 	return n, nil
 })
 
+// cudaPart is the shared object of what needs CUDA's headers (make cuda): it
+// lies beside the program.
+const cudaPart = "libradpo_cuda.so"
+
+// openCUDAPart loads it, once.
+var openCUDAPart = sync.OnceValue(func() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(filepath.Dir(self), cudaPart)
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("no %s beside the program: build it with make cuda", cudaPart)
+	}
+	c := C.CString(path)
+	defer C.free(unsafe.Pointer(c))
+	if C.shim_open_cuda_part(c) != 0 {
+		return fmt.Errorf("open %s: %s", path, shimWords())
+	}
+	return nil
+})
+
 // cudaLibrary is the path of libtorch_cuda.so in the folder that this process
 // loaded libtorch_cpu.so from.
 func cudaLibrary() (string, error) {

@@ -189,6 +189,25 @@ int shim_open_cuda(const char *library) {
   return guard(-1, [&] { return static_cast<int>(at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0); });
 }
 
+int shim_open_cuda_part(const char *library) {
+  if (dlopen(library, RTLD_NOW | RTLD_GLOBAL)) return 0;
+  last_error = dlerror();
+  return -1;
+}
+
+int shim_cuda_memory(int device, int64_t *free, int64_t *total) {
+  auto f = reinterpret_cast<int (*)(int, int64_t *, int64_t *)>(dlsym(RTLD_DEFAULT, "radpo_cuda_memory"));
+  if (!f) {
+    last_error = "the CUDA part is not loaded";
+    return -1;
+  }
+  if (int code = f(device, free, total); code != 0) {
+    last_error = "CUDA error " + std::to_string(code);
+    return -1;
+  }
+  return 0;
+}
+
 void shim_synchronize() {
   if (at::globalContext().hasCUDA()) at::detail::getCUDAHooks().deviceSynchronize(at::detail::getCUDAHooks().current_device());
 }

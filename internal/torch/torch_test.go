@@ -183,3 +183,15 @@ func BenchmarkAdd(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+func TestMemory(t *testing.T) {
+	free, total, err := torch.Memory(torch.CPU)
+	if err != nil || free <= 0 || total < free {
+		t.Errorf("free %d of %d (%v)", free, total, err)
+	}
+	if _, _, err := torch.Memory(0); err == nil {
+		t.Skip("a CUDA device answers here")
+	} else if !strings.Contains(err.Error(), "make cuda") {
+		t.Errorf("got %q, want the way to the CUDA part", err)
+	}
+}
