@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -16,8 +15,8 @@ type sentencePiece struct {
 	tokens []string
 }
 
-// newSentencePiece also refines w: if no merge reaches across the start of a
-// run of metaspaces, the text may be cut there and its words cached.
+// newSentencePiece also refines w: text may be cut where no merge reaches
+// across, and the words between be cached.
 func newSentencePiece(spec *bpeSpec, w *words) (*sentencePiece, error) {
 	switch {
 	case !spec.ByteFallback:
@@ -42,20 +41,10 @@ func newSentencePiece(spec *bpeSpec, w *words) (*sentencePiece, error) {
 		}
 		m.bytes[b] = id
 	}
-	if !w.splits && !spec.mergesAcross() {
-		w.split = beforeRuns
+	if !w.splits {
+		w.split = newSeams(spec.Merges).split
 	}
 	return m, nil
-}
-
-// mergesAcross tells whether some merge joins text with a following run of metaspaces.
-func (s *bpeSpec) mergesAcross() bool {
-	for _, m := range s.Merges {
-		if strings.HasPrefix(m[1], metaspace) && !strings.HasSuffix(m[0], metaspace) {
-			return true
-		}
-	}
-	return false
 }
 
 func (m *sentencePiece) appendWord(dst []int32, e *encoder, word string) []int32 {

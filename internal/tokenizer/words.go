@@ -82,18 +82,6 @@ func beforeEach(s string) int {
 	return len(s)
 }
 
-// beforeRuns splits before every run of metaspaces.
-func beforeRuns(s string) int {
-	n := 0
-	for strings.HasPrefix(s[n:], metaspace) {
-		n += len(metaspace)
-	}
-	if i := strings.Index(s[n:], metaspace); i >= 0 {
-		return n + i
-	}
-	return len(s)
-}
-
 // parseWords reads the pre_tokenizer section.
 func parseWords(raw json.RawMessage) (*words, error) {
 	var kinds []string
