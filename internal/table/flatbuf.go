@@ -25,6 +25,10 @@ type message struct {
 	compressed bool
 	codec      int8
 	buffers    []span // within the body
+	nodes      int    // arrays described
+	views      []int  // buffers of each view column
+	dictionary int64  // of a dictionary: its id
+	shapes     shapes // of a schema
 }
 
 type span struct{ off, n int64 }
@@ -55,9 +59,16 @@ func parseMessage(meta []byte) (m message, err error) {
 	}
 	switch m.kind {
 	case kindSchema:
-		f.fields(head, 1, 0)
+		if head.byte(0) != 0 {
+			return m, errors.New("the data are big-endian")
+		}
+		m.shapes = f.shapes(head)
 		f.pairs(head, 2)
 	case kindDictionary:
+		if head.byte(2) != 0 { // Arrow joins them without bounds
+			return m, errors.New("dictionaries in parts are not read here")
+		}
+		m.dictionary = head.int64(0)
 		if head, ok = head.child(1); !ok {
 			return m, errors.New("damaged metadata: a dictionary without data")
 		}
@@ -78,7 +89,9 @@ func (m *message) batch(t fbTable) error {
 		return fmt.Errorf("damaged metadata: %d rows in a body of %d bytes", rows, m.body)
 	}
 	m.rows = int(rows)
-	for i, nodes := 0, t.vector(1, 16); i < nodes.n; i++ {
+	nodes := t.vector(1, 16)
+	m.nodes = nodes.n
+	for i := range nodes.n {
 		n, nulls := nodes.int64(16*i), nodes.int64(16*i+8)
 		if n < 0 || n > 1<<31-1 || nulls < 0 || nulls > n {
 			return fmt.Errorf("damaged metadata: an array of %d elements, %d of them null", n, nulls)
@@ -100,6 +113,8 @@ func (m *message) batch(t fbTable) error {
 	for i, v := 0, t.vector(4, 8); i < v.n; i++ { // buffers of a view column
 		if n := v.int64(8 * i); n < 0 || n > int64(bufs.n) {
 			return fmt.Errorf("damaged metadata: a column of %d buffers", n)
+		} else {
+			m.views = append(m.views, int(n))
 		}
 	}
 	if c, ok := t.child(3); ok {
@@ -257,23 +272,6 @@ func (t fbTable) vector(i, size int) vector {
 func (v vector) int64(at int) int64 { return int64(binary.LittleEndian.Uint64(v.f.b[v.pos+at:])) }
 
 func (v vector) table(i int) fbTable { return v.f.table(v.f.offset(v.pos + 4*i)) }
-
-// fields visits the Field tables in vector i of t.
-func (f *flatbuffer) fields(t fbTable, i, depth int) {
-	if depth > maxDepth {
-		panic("fields nest too deep")
-	}
-	v := t.vector(i, 4)
-	if v.n > maxFields {
-		panic("too many fields")
-	}
-	for k := range v.n {
-		field := v.table(k)
-		field.vector(0, 1) // name
-		f.pairs(field, 6)
-		f.fields(field, 5, depth+1)
-	}
-}
 
 // pairs visits the KeyValue tables in vector i of t.
 func (f *flatbuffer) pairs(t fbTable, i int) {

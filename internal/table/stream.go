@@ -29,6 +29,7 @@ type stream struct {
 	size int64
 	off  int64 // of the next message
 	mem  memory.Allocator
+	need shapes // what the schema asks of later messages
 	last *ipc.Message
 }
 
@@ -87,6 +88,11 @@ func (s *stream) next() ([]byte, message, error) {
 	if err != nil {
 		return nil, message{}, fmt.Errorf("message at byte %d: %w", s.off-n-8, err)
 	}
+	if m.kind == kindSchema {
+		s.need = m.shapes
+	} else if err := s.need.check(m); err != nil {
+		return nil, message{}, fmt.Errorf("message at byte %d: %w", s.off-n-8, err)
+	}
 	if m.body < 0 || m.body > s.size-s.off {
 		return nil, message{}, fmt.Errorf("message at byte %d claims a body of %d bytes, %d are left", s.off-n-8, m.body, s.size-s.off)
 	}
@@ -99,6 +105,7 @@ func (s *stream) Message() (*ipc.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Release()
 	body := memory.NewResizableBuffer(s.mem)
 	defer body.Release()
 	body.Resize(int(m.body))
@@ -109,7 +116,6 @@ func (s *stream) Message() (*ipc.Message, error) {
 	if err := m.checkBody(body.Bytes()); err != nil {
 		return nil, err
 	}
-	s.Release()
 	s.last = ipc.NewMessage(memory.NewBufferBytes(meta), body)
 	return s.last, nil
 }
