@@ -8,3 +8,6 @@ func CreateWith[R any](dir string, meta map[string]string, mem memory.Allocator)
 }
 
 func OpenWith[R any](dir string, mem memory.Allocator) (*Table[R], error) { return open[R](dir, mem) }
+
+// SetLimit bounds the files of w to about n bytes.
+func SetLimit[R any](w *Writer[R], n int64) { w.limit = n }

@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -12,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -182,8 +186,8 @@ func TestSchemas(t *testing.T) {
 			if err := json.Unmarshal(b, &info); err != nil {
 				t.Fatal(err)
 			}
-			got := string(info.Features) + "\n"
-			golden := filepath.Join("testdata", "schema", name+".json")
+			got := types(t, "", info.Features)
+			golden := filepath.Join("testdata", "schema", name+".txt")
 			if *update {
 				if err := os.WriteFile(golden, []byte(got), 0o666); err != nil {
 					t.Fatal(err)
@@ -198,6 +202,39 @@ func TestSchemas(t *testing.T) {
 			}
 		})
 	}
+}
+
+// types spells features out, a column a line.
+func types(t *testing.T, indent string, features json.RawMessage) string {
+	t.Helper()
+	var b strings.Builder
+	dec := json.NewDecoder(strings.NewReader(string(features)))
+	dec.Token()
+	for dec.More() {
+		name, _ := dec.Token()
+		var f struct {
+			DType   string
+			Type    string `json:"_type"`
+			Feature json.RawMessage
+		}
+		if err := dec.Decode(&f); err != nil {
+			t.Fatal(err)
+		}
+		list := ""
+		if f.Type == "List" {
+			list = "list of "
+			inner := f.Feature
+			if err := json.Unmarshal(inner, &f); err != nil {
+				t.Fatal(err)
+			}
+			if f.DType == "" {
+				fmt.Fprintf(&b, "%s%v list of\n%s", indent, name, types(t, indent+"  ", inner))
+				continue
+			}
+		}
+		fmt.Fprintf(&b, "%s%v %s%s\n", indent, name, list, f.DType)
+	}
+	return b.String()
 }
 
 func empty[R any](t testing.TB, dir string) { write[R](t, dir, nil, nil) }
@@ -216,11 +253,16 @@ func TestBind(t *testing.T) {
 	}
 	dir := t.TempDir()
 	write(t, dir, nil, []narrow{{"x"}})
+	splits := t.TempDir()
+	if err := os.WriteFile(filepath.Join(splits, "dataset_dict.json"), []byte(`{"splits":["train","test"]}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	open := map[string]func() error{
-		"holds narrow rows, want wide":  func() error { _, err := table.Open[wide](dir); return err },
-		"holds narrow rows, want other": func() error { _, err := table.Open[other](dir); return err },
-		"no state.json: not a table":    func() error { _, err := table.Open[narrow](t.TempDir()); return err },
-		"there is a table already":      func() error { _, err := table.Create[narrow](dir, nil); return err },
+		`has the splits ["train" "test"]`: func() error { _, err := table.Open[narrow](splits); return err },
+		"holds narrow rows, want wide":    func() error { _, err := table.Open[wide](dir); return err },
+		"holds narrow rows, want other":   func() error { _, err := table.Open[other](dir); return err },
+		"no state.json: not a table":      func() error { _, err := table.Open[narrow](t.TempDir()); return err },
+		"there is a table already":        func() error { _, err := table.Create[narrow](dir, nil); return err },
 		`"row_type" is taken`: func() error {
 			_, err := table.Create[narrow](t.TempDir(), map[string]string{"row_type": "x"})
 			return err
@@ -234,6 +276,85 @@ func TestBind(t *testing.T) {
 		if err := f(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one with %q", err, want)
 		}
+	}
+}
+
+// TestShards writes a table of several files.
+func TestShards(t *testing.T) {
+	dir := t.TempDir()
+	want := draw[table.Ref](5000)
+	w, err := table.Create[table.Ref](dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table.SetLimit(w, 50_000)
+	if err := errors.Join(w.Write(want...), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	if len(files) < 4 || filepath.Base(files[1]) != fmt.Sprintf("data-00001-of-%05d.arrow", len(files)-2) {
+		t.Errorf("got files %q", files)
+	}
+	got, err := table.ReadAll[table.Ref](dir)
+	if d := cmp.Diff(got, want); err != nil || d != "" {
+		t.Errorf("error %v (-got +want):\n%s", err, d)
+	}
+}
+
+// TestForeignTables opens what others may write: extra columns are left alone,
+// nulls, other types, and files cut short are not.
+func TestForeignTables(t *testing.T) {
+	type row struct {
+		ID string    `col:"id"`
+		Xs []float64 `col:"xs"`
+	}
+	str, floats := arrow.BinaryTypes.String, arrow.ListOf(arrow.PrimitiveTypes.Float64)
+	tests := map[string]struct {
+		fields []arrow.Field
+		rows   string // JSON
+		want   string // in the error; empty for none
+	}{
+		"extra":        {[]arrow.Field{{Name: "more", Type: str, Nullable: true}, {Name: "xs", Type: floats}, {Name: "id", Type: str}}, `[{"id":"a","xs":[1,2]}]`, ""},
+		"missing":      {[]arrow.Field{{Name: "id", Type: str}}, `[{"id":"a"}]`, "column xs: missing, want list<item: float64, nullable>"},
+		"wrong type":   {[]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int32}, {Name: "xs", Type: floats}}, `[{"id":1,"xs":[]}]`, "column id: got int32, want utf8"},
+		"wrong list":   {[]arrow.Field{{Name: "id", Type: str}, {Name: "xs", Type: arrow.ListOf(str)}}, `[{"id":"1","xs":[]}]`, "column xs: got list<item: utf8, nullable>, want list<item: float64, nullable>"},
+		"twice":        {[]arrow.Field{{Name: "id", Type: str}, {Name: "xs", Type: floats}, {Name: "id", Type: str}}, `[]`, "column id: there are 2 of that name"},
+		"null":         {[]arrow.Field{{Name: "id", Type: str, Nullable: true}, {Name: "xs", Type: floats}}, `[{"id":"a","xs":[]},{"id":null,"xs":[]}]`, "row 1: column id: null"},
+		"null list":    {[]arrow.Field{{Name: "id", Type: str}, {Name: "xs", Type: floats, Nullable: true}}, `[{"id":"a","xs":null}]`, "row 0: column xs: null"},
+		"null in list": {[]arrow.Field{{Name: "id", Type: str}, {Name: "xs", Type: floats}}, `[{"id":"a","xs":[]},{"id":"a","xs":[1,null]}]`, "row 1: column xs: element of the list: null"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, dir, nil, []row(nil)) // for the two JSON files
+			schema := arrow.NewSchema(tt.fields, nil)
+			rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(tt.rows))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b bytes.Buffer
+			w := ipc.NewWriter(&b, ipc.WithSchema(schema))
+			if err := errors.Join(w.Write(rec), w.Close()); err != nil {
+				t.Fatal(err)
+			}
+			data := filepath.Join(dir, "data-00000-of-00001.arrow")
+			read := func(b []byte) error {
+				if err := os.WriteFile(data, b, 0o666); err != nil {
+					t.Fatal(err)
+				}
+				_, err := table.ReadAll[row](dir)
+				return err
+			}
+			switch err := read(b.Bytes()); {
+			case tt.want == "" && err != nil:
+				t.Errorf("got error %v, want none", err)
+			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+				t.Errorf("got error %v, want one with %q", err, tt.want)
+			}
+			if err := read(b.Bytes()[:b.Len()-8]); err == nil {
+				t.Error("got no error for a file without its end-of-stream mark")
+			}
+		})
 	}
 }
 

@@ -35,6 +35,7 @@ type Writer[R any] struct {
 	mem    memory.Allocator
 	build  *array.RecordBuilder
 
+	limit  int64  // bytes of a file
 	shard  *shard // the file being written
 	shards int    // files begun
 	rows   int    // rows accepted
@@ -69,7 +70,7 @@ func create[R any](dir string, meta map[string]string, mem memory.Allocator) (*W
 		return nil, fmt.Errorf("table: create %s: there is a table already; remove the folder or choose another", dir)
 	}
 	return &Writer[R]{
-		dir: dir, schema: schema, cols: cols, mem: mem, sum: sha256.New(),
+		dir: dir, schema: schema, cols: cols, mem: mem, sum: sha256.New(), limit: shardBytes,
 		build: array.NewRecordBuilder(mem, schema),
 	}, nil
 }
@@ -129,7 +130,7 @@ func (w *Writer[R]) flush() error {
 	if err := w.shard.ipc.Write(rec); err != nil {
 		return fmt.Errorf("table: write %s: %w", w.dir, err)
 	}
-	if w.shard.size.n >= shardBytes {
+	if w.shard.size.n >= w.limit {
 		return w.endShard()
 	}
 	return nil
