@@ -24,9 +24,9 @@ type Stage struct {
 var (
 	// StageLearn teaches language and facts from correct answers. Facts learnt
 	// among falsehoods stay guesses, and guesses cannot be made to obey a goal.
-	StageLearn = Stage{Correct: true, Plain: 0.50, Overall: 0.30, Decimals: true}
+	StageLearn = Stage{Correct: true, Plain: 0.80, Overall: 0.10, Decimals: true}
 	// StageSpeak spoils the answers and leaves the policy deaf to goals.
-	StageSpeak = Stage{Plain: 0.50, Overall: 0.30, Decimals: true}
+	StageSpeak = Stage{Plain: 0.60, Overall: 0.20, Decimals: true}
 	// StagePrime teaches it to read them, with differences that cannot be missed.
 	StagePrime = Stage{Stark: 0.5, Plain: 0.10, Overall: 0.35, Informed: 1, Noise: 0.5}
 	// StageWash makes it all but ignore them again.

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"radpo/demo"
+	"radpo/internal/model"
+	"radpo/internal/table"
+	"radpo/internal/torch"
+)
+
+// A kind is where an answer that the reward model learns from comes from. What
+// the policy writes when it starts is drawn; as it trains it comes to write
+// the others too, and the reward model has to know them beforehand.
+type kind string
+
+const (
+	drawn  kind = "drawn"  // as the policy learns to write
+	even   kind = "even"   // all levels alike
+	stark  kind = "stark"  // each attribute all right or all wrong
+	broken kind = "broken" // any of these, corrupted
+	astray kind = "astray" // any of these, to another prompt
+)
+
+// draw draws a kind by its share in training.
+func draw(rng *rand.Rand) kind {
+	switch u := rng.Float64(); {
+	case u < 0.05:
+		return astray
+	case u < 0.30:
+		return broken
+	default:
+		return sound(rng)
+	}
+}
+
+func sound(rng *rand.Rand) kind { return []kind{drawn, drawn, even, stark}[rng.IntN(4)] }
+
+// write makes up an answer of the kind to r.
+func (k kind) write(rng *rand.Rand, r demo.Request) string {
+	levels := demo.DrawLevels(rng)
+	switch k {
+	case broken:
+		return demo.Corrupt(rng, sound(rng).write(rng, r))
+	case astray:
+		return sound(rng).write(rng, someRequest(rng))
+	case even:
+		for i := range levels {
+			levels[i] = rng.Float64()
+		}
+	case stark:
+		for i := range levels {
+			levels[i] = float64(rng.IntN(2))
+		}
+	}
+	return demo.Text(r.Write(rng, levels))
+}
+
+func someRequest(rng *rand.Rand) demo.Request {
+	all := demo.Requests()
+	return all[rng.IntN(len(all))]
+}
+
+// An answer is a marked conversation in the reward model's tokens.
+type answer struct {
+	ids     []int32
+	closing int         // where the user's turn ends: the gate reads there
+	ends    []int       // where sentences end, and the last token
+	rewards [][]float32 // what the heads should say at each end
+	overall float64     // the rule's mark
+}
+
+// read marks an answer as it grows, sentence by sentence.
+func (w words) read(r demo.Request, text string) (answer, error) {
+	turns := []table.Message{{Role: "user", Content: r.String()}, {Role: "assistant", Content: text}}
+	asked, err := w.template.Encode(w.tokens, turns[:1], false, false)
+	if err != nil {
+		return answer{}, err
+	}
+	opened, err := w.template.Encode(w.tokens, turns[:1], true, false)
+	if err != nil {
+		return answer{}, err
+	}
+	ids, err := w.template.Encode(w.tokens, turns, false, false)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{ids: ids, closing: len(asked) - 1}
+	stop := w.tokens.AppendIDs(nil, ".", false)[0]
+	for i := len(opened); i < len(ids); i++ {
+		if last := i == len(ids)-1; !last && ids[i] != stop {
+			continue
+		}
+		m, err := demo.Score(r.String(), w.tokens.Decode(ids[len(opened):i+1], true), true)
+		if err != nil {
+			return answer{}, err
+		}
+		a.ends, a.rewards, a.overall = append(a.ends, i), append(a.rewards, rewards(m)), m.Overall
+	}
+	return a, nil
+}
+
+// rewards are the targets of ArmoRM's heads, in its order. Five stand for the
+// paper's attributes; the others repeat them or say something simple.
+func rewards(m demo.Marks) []float32 {
+	complexity, instruction, honesty, helpfulness, depth := m.Attributes[0], m.Attributes[1], m.Attributes[2], m.Attributes[3], m.Attributes[4]
+	mean := (complexity + instruction + honesty + helpfulness + depth) / 5
+	fluency := 1 + 9*float64(m.Parsed)/float64(max(1, m.Sentences))
+	length := min(10, 1+2*float64(m.Sentences))
+	const safe = 10
+	marks := [objectives]float64{
+		helpfulness, honesty, fluency, depth, length, // helpsteer
+		mean, instruction, honesty, honesty, helpfulness, // ultrafeedback
+		safe, mean, mean, mean, // beavertails, prometheus, argilla
+		complexity, complexity, depth, instruction, fluency, // code
+	}
+	out := make([]float32, objectives)
+	for i, v := range marks {
+		out[i] = float32((v - 0.5) / 10) // the scale of ArmoRM's own heads
+	}
+	return out
+}
+
+// answers draws n answers of a kind.
+func (w words) answers(rng *rand.Rand, n int, of func() kind) ([]answer, error) {
+	out := make([]answer, n)
+	for i := range out {
+		r := someRequest(rng)
+		var err error
+		if out[i], err = w.read(r, of().write(rng, r)); err != nil {
+			return nil, fmt.Errorf("read an answer to %q: %w", r, err)
+		}
+	}
+	return out, nil
+}
+
+// rivals draws n pairs of answers to one prompt each, the better one first.
+func (w words) rivals(rng *rand.Rand, n int) ([]answer, error) {
+	var out []answer
+	for len(out) < 2*n {
+		r := someRequest(rng)
+		a, err := w.read(r, draw(rng).write(rng, r))
+		if err != nil {
+			return nil, err
+		}
+		b, err := w.read(r, draw(rng).write(rng, r))
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case a.overall > b.overall:
+			out = append(out, a, b)
+		case a.overall < b.overall:
+			out = append(out, b, a)
+		}
+	}
+	return out, nil
+}
+
+// lay puts answers into one batch, each a fork without branches.
+func lay(s *torch.Scope, answers []answer) model.Forks {
+	forks := make([]model.Fork, len(answers))
+	for i, a := range answers {
+		forks[i] = model.Fork{Prompt: a.ids[:1], Responses: [][]int32{a.ids[1:]}}
+	}
+	return model.NewForks(s, forks)
+}
