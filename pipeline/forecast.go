@@ -12,7 +12,7 @@ import (
 
 // printPlan writes the stages, whether each is reused and why, and what the
 // run will take of memory and disk.
-func printPlan(w io.Writer, l *loop, steps []flow.Step) error {
+func printPlan(w io.Writer, l *loop, steps []flow.Step, full bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "stage\tkind\tartifact\tdo\twhy")
 	for _, s := range steps {
@@ -20,7 +20,7 @@ func printPlan(w io.Writer, l *loop, steps []flow.Step) error {
 		if s.Done {
 			do = "reuse"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Kind, s.Fingerprint.Short(), do, s.Why)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Kind, s.Fingerprint.Short(), do, reason(s.Why, full))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -38,6 +38,15 @@ func printPlan(w io.Writer, l *loop, steps []flow.Step) error {
 	_, err = fmt.Fprintf(w, "\nmemory  about %s at most, while %s; %s available on %s\ndisk    about %s for the whole run\n",
 		size(f.memory), f.peak, available, l.Device, size(f.disk))
 	return err
+}
+
+// reason is why, cut to the rest of a line of a usual terminal.
+func reason(why string, full bool) string {
+	const most = 60
+	if letters := []rune(why); !full && len(letters) > most {
+		return string(letters[:most-1]) + "…"
+	}
+	return why
 }
 
 // A prediction is in bytes, from sizes alone: nothing is measured.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
 
 	"radpo/configs"
@@ -92,14 +93,19 @@ func checkText(f *hf.Folder) error {
 	return nil
 }
 
-// shown is how many bad rows of a prompt file an error lists.
+// shown is how many bad rows of a file an error lists.
 const shown = 5
 
 // checkPrompts reads the whole prompt file and lists its bad rows.
 func checkPrompts(path string) error {
+	return badRows(path, table.ReadPrompts(path, table.PromptOptions{}).Rows())
+}
+
+// badRows lists the errors of a file's rows, the first few.
+func badRows[R any](path string, rows iter.Seq2[R, error]) error {
 	var bad []error
 	count := 0
-	for _, err := range table.ReadPrompts(path, table.PromptOptions{}).Rows() {
+	for _, err := range rows {
 		if err == nil {
 			continue
 		}

@@ -20,6 +20,9 @@ type Run struct {
 // report.json into the run folder, and the summary to w.
 func (r Run) Do(ctx context.Context, w io.Writer) error {
 	return r.with(func(store *flow.Store, l *loop) error {
+		if err := keepConfig(store, l.Config); err != nil {
+			return err
+		}
 		if err := store.Run(ctx, l.stages); err != nil {
 			return err
 		}
@@ -32,27 +35,23 @@ func (r Run) Report(w io.Writer) error {
 	return r.with(func(store *flow.Store, l *loop) error { return r.report(store, l, w) })
 }
 
-// Explain prints what Do would run and why, and what it will take.
-func (r Run) Explain(w io.Writer) error {
+// Explain prints what Do would run and why, and what it will take. Reasons are
+// cut to fit a line unless they are wanted in full.
+func (r Run) Explain(w io.Writer, full bool) error {
 	return r.with(func(store *flow.Store, l *loop) error {
 		steps, err := store.Plan(l.stages)
 		if err != nil {
 			return err
 		}
-		return printPlan(w, l, steps)
+		return printPlan(w, l, steps, full)
 	})
 }
 
 // with resolves what the run reads, checks it, and opens the run folder.
 func (r Run) with(fn func(*flow.Store, *loop) error) error {
-	if r.Config.Device == "auto" {
-		device, err := torch.OpenDevice("auto")
-		if err != nil {
-			return err
-		}
-		if r.Config.Device = "cpu"; device != torch.CPU {
-			r.Config.Device = "cuda"
-		}
+	var err error
+	if r.Config, err = onDevice(r.Config); err != nil {
+		return err
 	}
 	store, err := flow.Open(r.Dir)
 	if err != nil {
@@ -64,6 +63,18 @@ func (r Run) with(fn func(*flow.Store, *loop) error) error {
 		return err
 	}
 	return fn(store, plan(r.Config, in))
+}
+
+// onDevice names the device that auto stands for.
+func onDevice(c configs.Config) (configs.Config, error) {
+	if c.Device != "auto" {
+		return c, nil
+	}
+	device, err := torch.OpenDevice("auto")
+	if c.Device = "cpu"; device != torch.CPU {
+		c.Device = "cuda"
+	}
+	return c, err
 }
 
 // An InputError is a fault in what the user gave: a model folder, a prompt

@@ -55,6 +55,24 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// BenchmarkSugarme is the same by way of sugarme's Encoding, on a tenth of the text.
+func BenchmarkSugarme(b *testing.B) {
+	pieces, size := benchText(b)
+	for _, family := range families {
+		b.Run(family, func(b *testing.B) {
+			tok := load(b, family).Sugarme()
+			b.SetBytes(int64(size / 10))
+			for b.Loop() {
+				for _, piece := range pieces[:len(pieces)/10] {
+					if _, err := tok.EncodeSingle(piece); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
 	pieces, size := benchText(b)
 	text := strings.Join(pieces, "")

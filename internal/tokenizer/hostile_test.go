@@ -127,7 +127,7 @@ func tinyCharsMap() string {
 
 // mutate spoils a file: its text in some places, or a value of its JSON.
 func mutate(rng *rand.Rand, data []byte) []byte {
-	if rng.IntN(2) == 0 {
+	if rng.IntN(3) > 0 {
 		return mutateBytes(rng, bytes.Clone(data))
 	}
 	var file any

@@ -2,6 +2,9 @@
 
 package torch
 
+// #include "shim.h"
+import "C"
+
 import (
 	"fmt"
 	"runtime"
@@ -21,6 +24,15 @@ const Checked = true
 func born(*Scope) mark { return mark{&life{born: caller()}} }
 
 func (m mark) die() { m.died = caller() }
+
+// pointers is the handles of ts, at least one.
+func pointers(ts []Tensor) *C.shim_tensor {
+	cs := make([]C.shim_tensor, len(ts))
+	for i, t := range ts {
+		cs[i] = C.shim_tensor(t.c)
+	}
+	return &cs[0]
+}
 
 // use is t's handle, for operator op; a dead one panics with both places.
 func (t Tensor) use(op string) libtch.Ctensor {

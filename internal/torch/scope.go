@@ -1,5 +1,8 @@
 package torch
 
+// #include "shim.h"
+import "C"
+
 import (
 	"context"
 	"runtime"
@@ -102,7 +105,7 @@ func (s *Scope) Free(ts ...Tensor) {
 		for i := len(s.owned) - 1; i >= 0; i-- {
 			if s.owned[i].c == t.c {
 				s.owned = append(s.owned[:i], s.owned[i+1:]...)
-				t.close()
+				free([]Tensor{t})
 				break
 			}
 		}
@@ -132,14 +135,19 @@ func (s *Scope) own(c libtch.Ctensor) Tensor {
 }
 
 func (s *Scope) close() {
-	for i := len(s.owned) - 1; i >= 0; i-- {
-		s.owned[i].close()
-	}
+	free(s.owned)
 	s.owned = s.owned[:0]
 }
 
-func (t Tensor) close() {
-	libtch.AtFree(t.c)
-	t.die()
-	live.Add(-1)
+// free closes handles, the newest first, in one call.
+func free(ts []Tensor) {
+	if len(ts) == 0 {
+		return
+	}
+	cs := pointers(ts)
+	C.shim_free(cs, C.int(len(ts)))
+	for _, t := range ts {
+		t.die()
+	}
+	live.Add(-int64(len(ts)))
 }

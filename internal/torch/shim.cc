@@ -109,7 +109,9 @@ int shim_copy(shim_tensor dst, shim_tensor src) {
     ref(dst).copy_(ref(src));
   });
 }
-int64_t shim_storage_bytes(shim_tensor t) { return static_cast<int64_t>(ref(t).storage().nbytes()); }
+void shim_free(shim_tensor *ts, int n) {
+  while (n-- > 0) delete static_cast<at::Tensor *>(ts[n]);
+}
 
 shim_tensor shim_rms_norm(shim_tensor x, shim_tensor weight, double eps) {
   return make([&] {

@@ -21,7 +21,7 @@ void shim_shape(shim_tensor t, int64_t *out);
 void *shim_data(shim_tensor t); // nullptr unless dense and on the CPU
 shim_tensor shim_to_cpu(shim_tensor t);
 int shim_copy(shim_tensor dst, shim_tensor src);
-int64_t shim_storage_bytes(shim_tensor t);
+void shim_free(shim_tensor *ts, int n); // last first
 
 // Layers.
 shim_tensor shim_rms_norm(shim_tensor x, shim_tensor weight, double eps);

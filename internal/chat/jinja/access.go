@@ -65,6 +65,7 @@ func (in *interp) item(v, key Value) Value {
 	case *Undefined:
 		box.fail()
 	case *Dict:
+		in.key(key)
 		if hashable(key) {
 			if item, ok := box.get(key); ok {
 				return item
@@ -90,7 +91,7 @@ func (in *interp) item(v, key Value) Value {
 			return m
 		}
 	}
-	return undefined(typeName(v) + " item " + clip(repr(key)))
+	return undefined(typeName(v) + " item " + clip(in.repr(key)))
 }
 
 // clip shortens a text for an error message.
@@ -127,30 +128,24 @@ func position(i int64, n int) (int, bool) {
 }
 
 func (in *interp) runeAt(s string, i int64) (string, bool) {
-	in.work(len(s), bytesPerOp)
+	in.work(len(s), scanBytes)
 	at, ok := position(i, utf8.RuneCountInString(s))
 	if !ok {
 		return "", false
 	}
-	for pos := range s {
-		if at == 0 {
-			_, n := utf8.DecodeRuneInString(s[pos:])
-			return s[pos : pos+n], true
-		}
-		at--
-	}
-	return "", false
+	rest := fromRune(s, at)
+	_, n := utf8.DecodeRuneInString(rest)
+	return rest[:n], true
 }
 
 // slice is v[start:stop:step]; nil bounds are absent ones.
 func (in *interp) slice(v Value, bounds [3]Value) Value {
 	switch v := v.(type) {
 	case string:
-		in.work(len(v), bytesPerOp)
-		return sliceString(v, bounds)
+		return in.sliceString(v, bounds)
 	case *List:
 		if v.indexable() {
-			in.work(len(v.Items), itemsPerOp)
+			in.work(len(v.Items), copyItems)
 			start, stop, step := sliceBounds(bounds, len(v.Items))
 			out := &List{Kind: v.Kind}
 			for i := start; step > 0 && i < stop || step < 0 && i > stop; i += step {
@@ -165,22 +160,30 @@ func (in *interp) slice(v Value, bounds [3]Value) Value {
 	return nil
 }
 
-func sliceString(s string, bounds [3]Value) string {
-	starts := make([]int, 0, len(s)+1)
-	for i := range s {
-		starts = append(starts, i)
-	}
-	n := len(starts)
-	starts = append(starts, len(s))
-	start, stop, step := sliceBounds(bounds, n)
+func (in *interp) sliceString(s string, bounds [3]Value) string {
+	in.work(len(s), scanBytes)
+	start, stop, step := sliceBounds(bounds, utf8.RuneCountInString(s))
 	if step == 1 {
-		return s[starts[start]:starts[max(start, stop)]]
+		return fromRune(s, start)[:len(fromRune(s, start))-len(fromRune(s, max(start, stop)))]
 	}
-	var out []byte
+	in.work(len(s), charBytes)
+	runes := []rune(s)
+	var out []rune
 	for i := start; step > 0 && i < stop || step < 0 && i > stop; i += step {
-		out = append(out, s[starts[i]:starts[i+1]]...)
+		out = append(out, runes[i])
 	}
 	return string(out)
+}
+
+// fromRune is s without its first n characters.
+func fromRune(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[i:]
+		}
+		n--
+	}
+	return ""
 }
 
 // sliceBounds applies Python's defaults and clamping for a sequence of n.

@@ -117,6 +117,9 @@ func hashed(key Value) Value {
 func tupleHash(t *List) tupleKey {
 	var b strings.Builder
 	for _, v := range t.Items {
+		if b.Len() > maxKey {
+			fail("a tuple of more than %d bytes cannot be a key", maxKey)
+		}
 		h := hashed(v)
 		b.WriteString(typeName(h))
 		if s, ok := h.(tupleKey); ok {

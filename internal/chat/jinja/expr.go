@@ -36,7 +36,9 @@ type dictExpr struct{ keys, vals []expr }
 func (e *dictExpr) eval(in *interp) Value {
 	d := NewDict()
 	for i := range e.keys {
-		d.set(in.eval(e.keys[i]), in.eval(e.vals[i]))
+		key := in.eval(e.keys[i])
+		in.key(key)
+		d.set(key, in.eval(e.vals[i]))
 	}
 	return d
 }
@@ -105,7 +107,7 @@ func (e *concatExpr) eval(in *interp) Value {
 	texts := make([]string, len(e.parts))
 	n := 0
 	for i, part := range e.parts {
-		texts[i] = str(in.eval(part))
+		texts[i] = in.str(in.eval(part))
 		n += len(texts[i])
 	}
 	in.room(n)

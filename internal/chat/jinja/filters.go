@@ -20,7 +20,9 @@ var filters map[string]filter
 
 func init() {
 	filters = map[string]filter{
-		"trim":       {0, 1, []string{"chars"}, func(_ *interp, v Value, a *callArgs) Value { return strip(str(v), a.get(0, "chars", nil), true, true) }},
+		"trim": {0, 1, []string{"chars"}, func(in *interp, v Value, a *callArgs) Value {
+			return in.strip(in.str(v), a.get(0, "chars", nil), true, true)
+		}},
 		"upper":      textFilter(upper),
 		"lower":      textFilter(lower),
 		"title":      textFilter(titleFilter),
@@ -70,8 +72,8 @@ func init() {
 
 func textFilter(fn func(string) string) filter {
 	return filter{fn: func(in *interp, v Value, _ *callArgs) Value {
-		s := str(v)
-		in.work(len(s), bytesPerOp/8)
+		s := in.str(v)
+		in.work(len(s), charBytes)
 		return in.sized(fn(s))
 	}}
 }
@@ -107,7 +109,7 @@ func replaceFilter(in *interp, v Value, args *callArgs) Value {
 	if c := args.get(2, "count", nil); c != nil {
 		n = needInt(c, "a count")
 	}
-	return in.replace(str(v), str(args.get(0, "old", nil)), str(args.get(1, "new", nil)), n)
+	return in.replace(in.str(v), in.str(args.get(0, "old", nil)), in.str(args.get(1, "new", nil)), n)
 }
 
 func indentFilter(in *interp, v Value, args *callArgs) Value {
@@ -135,8 +137,8 @@ func indentFilter(in *interp, v Value, args *callArgs) Value {
 }
 
 func truncateFilter(in *interp, v Value, args *callArgs) Value {
-	s := []rune(str(v))
-	in.work(len(s), bytesPerOp/8)
+	s := []rune(in.str(v))
+	in.work(len(s), charBytes)
 	n := needInt(args.get(0, "length", int64(255)), "a length")
 	end := []rune(needString(args.get(2, "end", "..."), "an end"))
 	leeway := 5
@@ -159,12 +161,12 @@ func truncateFilter(in *interp, v Value, args *callArgs) Value {
 }
 
 func centerFilter(in *interp, v Value, args *callArgs) Value {
-	return in.pad(str(v), needInt(args.get(0, "width", int64(80)), "a width"), " ", 1, 1)
+	return in.pad(in.str(v), needInt(args.get(0, "width", int64(80)), "a width"), " ", 1, 1)
 }
 
 func formatFilter(in *interp, v Value, args *callArgs) Value {
 	if len(args.named) == 0 {
-		return in.sized(in.percent(str(v), &List{Items: args.pos, Kind: Tuple}))
+		return in.sized(in.percent(in.str(v), &List{Items: args.pos, Kind: Tuple}))
 	}
 	if len(args.pos) > 0 {
 		fail("format takes positional or named arguments, not both")
@@ -173,12 +175,12 @@ func formatFilter(in *interp, v Value, args *callArgs) Value {
 	for _, n := range args.named {
 		d.set(n.name, n.value)
 	}
-	return in.sized(in.percent(str(v), d))
+	return in.sized(in.percent(in.str(v), d))
 }
 
 func wordCount(in *interp, v Value, _ *callArgs) Value {
-	s := str(v)
-	in.work(len(s), bytesPerOp/8)
+	s := in.str(v)
+	in.work(len(s), charBytes)
 	return int64(len(strings.FieldsFunc(s, func(r rune) bool {
 		return r != '_' && !unicode.IsLetter(r) && !unicode.IsNumber(r)
 	})))
@@ -189,7 +191,7 @@ func lengthFilter(in *interp, v Value, _ *callArgs) Value {
 	if !ok {
 		fail("a value of type %s has no length", typeName(v))
 	}
-	in.work(n, bytesPerOp)
+	in.work(n, scanBytes)
 	return int64(n)
 }
 
@@ -309,7 +311,7 @@ func roundFilter(_ *interp, v Value, args *callArgs) Value {
 
 // attrFilter reads an attribute proper, never an item.
 func attrFilter(in *interp, v Value, args *callArgs) Value {
-	name := str(args.get(0, "name", nil))
+	name := in.str(args.get(0, "name", nil))
 	if m, ok := in.member(v, name); ok {
 		return m
 	}

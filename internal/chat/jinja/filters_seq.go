@@ -71,9 +71,9 @@ func joinFilter(in *interp, v Value, args *callArgs) Value {
 	get := in.getter(args.get(1, "attribute", nil), nil)
 	texts := make([]string, len(items))
 	for i, item := range items {
-		texts[i] = str(get(item))
+		texts[i] = in.str(get(item))
 	}
-	return in.joinTexts(texts, str(args.get(0, "d", "")))
+	return in.joinTexts(texts, in.str(args.get(0, "d", "")))
 }
 
 // getter returns the function that reads a dotted attribute of an item; nil
@@ -114,7 +114,7 @@ func (in *interp) sortKey(attribute Value, caseSensitive bool) func(Value) Value
 	return func(v Value) Value {
 		v = get(v)
 		if s, ok := v.(string); ok {
-			in.work(len(s), bytesPerOp)
+			in.work(len(s), charBytes)
 			return lower(s)
 		}
 		return v
@@ -132,6 +132,7 @@ func (in *interp) sorted(items []Value, key func(Value) Value, reverse bool) []V
 		if reverse {
 			i, j = j, i
 		}
+		in.work(2, 1) // sorting takes as long as comparing
 		return in.order(entries[i].key, entries[j].key) < 0
 	})
 	out := make([]Value, len(items))
@@ -166,7 +167,7 @@ func dictSort(in *interp, v Value, args *callArgs) Value {
 	if !ok {
 		fail("dictsort needs a mapping, not %s", typeName(v))
 	}
-	at, ok := map[Value]Value{"key": int64(0), "value": int64(1)}[str(args.get(1, "by", "key"))]
+	at, ok := map[Value]Value{"key": int64(0), "value": int64(1)}[in.str(args.get(1, "by", "key"))]
 	if !ok {
 		fail("dictsort sorts by key or value")
 	}
@@ -180,6 +181,7 @@ func uniqueFilter(in *interp, v Value, args *callArgs) Value {
 	var out []Value
 	for _, item := range in.iterate(v) {
 		k := key(item)
+		in.key(k)
 		if _, ok := seen.get(k); !ok {
 			seen.set(k, nil)
 			out = append(out, item)
@@ -226,7 +228,7 @@ func batchFilter(in *interp, v Value, args *callArgs) Value {
 		row := NewList(items[:min(n, len(items))]...)
 		items = items[len(row.Items):]
 		if fill := args.get(1, "fill_with", nil); fill != nil {
-			in.work(n, itemsPerOp)
+			in.work(n, copyItems)
 			for len(row.Items) < n {
 				row.Items = append(row.Items[:len(row.Items):len(row.Items)], fill)
 			}

@@ -19,9 +19,6 @@ type spec struct {
 	verb      byte
 }
 
-// maxField bounds a field's width and precision.
-const maxField = 10_000
-
 // percent is Python's s % v.
 func (in *interp) percent(s string, v Value) string {
 	args := []Value{v}
@@ -127,11 +124,12 @@ func leadingInt(s string) (n int, rest string) {
 
 // layout prints v as f says.
 func (in *interp) layout(v Value, f spec) string {
+	in.work(f.width+f.precision+1, charBytes)
 	switch f.verb {
 	case 's', 'r':
-		text := str(v)
+		text := in.str(v)
 		if f.verb == 'r' {
-			text = repr(v)
+			text = in.repr(v)
 		}
 		if f.precision >= 0 && utf8.RuneCountInString(text) > f.precision {
 			text = string([]rune(text)[:f.precision])
@@ -325,15 +323,15 @@ func (in *interp) formatField(field string, args *callArgs, auto *int) string {
 	v := in.formatPath(formatArg(path[:end], args, auto), path[end:])
 	switch conv {
 	case "s":
-		v = str(v)
+		v = in.str(v)
 	case "r":
-		v = repr(v)
+		v = in.repr(v)
 	case "":
 	default:
 		fail("a format has the unknown conversion %q", clip(conv))
 	}
 	if format == "" {
-		return str(v)
+		return in.str(v)
 	}
 	return in.layout(v, parseFormat(format, v))
 }

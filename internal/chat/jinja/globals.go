@@ -28,7 +28,7 @@ func rangeOf(in *interp, args *callArgs) Value {
 	if n > MaxRange {
 		fail("range has more than %d numbers", MaxRange)
 	}
-	in.work(int(n), itemsPerOp)
+	in.work(int(n), copyItems)
 	l := &List{Kind: Range, Items: make([]Value, n)}
 	for i := range l.Items {
 		l.Items[i] = start + int64(i)*step
@@ -73,9 +73,9 @@ func namespaceOf(in *interp, args *callArgs) Value {
 	return &namespace{dictOf(in, args).(*Dict)}
 }
 
-func raise(_ *interp, args *callArgs) Value {
+func raise(in *interp, args *callArgs) Value {
 	args.expect("raise_exception", 1, 1, "message")
-	fail("%s", str(args.get(0, "message", nil)))
+	fail("%s", in.str(args.get(0, "message", nil)))
 	return nil
 }
 

@@ -19,21 +19,38 @@ type interp struct {
 // scope holds what one block assigned. Macros keep the scope they were defined
 // in, so a name is looked up when it is used, as in Jinja2's compiled code.
 type scope struct {
-	vars   map[string]Value
+	vars   []namedArg
 	parent *scope
 }
 
-func (s *scope) set(name string, v Value) {
-	if s.vars == nil {
-		s.vars = make(map[string]Value, 4)
+// varsPerOp names are compared for one operation.
+const varsPerOp = 16
+
+func (s *scope) find(name string) int {
+	for i := range s.vars {
+		if s.vars[i].name == name {
+			return i
+		}
 	}
-	s.vars[name] = v
+	return -1
+}
+
+// set assigns in the innermost scope.
+func (in *interp) set(name string, v Value) {
+	s := in.scope
+	in.ops += len(s.vars) / varsPerOp
+	if i := s.find(name); i >= 0 {
+		s.vars[i].value = v
+		return
+	}
+	s.vars = append(s.vars, namedArg{name, v})
 }
 
 func (in *interp) lookup(name string) Value {
 	for s := in.scope; s != nil; s = s.parent {
-		if v, ok := s.vars[name]; ok {
-			return v
+		in.ops += len(s.vars) / varsPerOp
+		if i := s.find(name); i >= 0 {
+			return s.vars[i].value
 		}
 	}
 	if v, ok := in.global[name]; ok {
@@ -73,6 +90,31 @@ func (in *interp) work(n, perOp int) {
 	in.step()
 }
 
+// str is Python's str(v), charged for.
+func (in *interp) str(v Value) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return in.repr(v)
+}
+
+// repr is Python's repr(v), charged for; an Undefined prints as nothing.
+func (in *interp) repr(v Value) string {
+	if isUndefined(v) {
+		return ""
+	}
+	s := repr(v)
+	in.work(len(s), charBytes)
+	return s
+}
+
+// key charges for hashing a key.
+func (in *interp) key(v Value) {
+	if s, ok := v.(string); ok {
+		in.work(len(s), scanBytes)
+	}
+}
+
 // sized charges for a string that was made and refuses too long ones.
 func (in *interp) sized(s string) string {
 	in.room(len(s))
@@ -84,7 +126,7 @@ func (in *interp) room(n int) {
 	if n > MaxOutput || n < 0 {
 		fail("a text exceeds %d bytes", MaxOutput)
 	}
-	in.work(n, bytesPerOp)
+	in.work(n, copyBytes)
 }
 
 func (in *interp) print(s string) {

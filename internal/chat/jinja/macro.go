@@ -15,7 +15,7 @@ type param struct {
 }
 
 func (m *macroDef) exec(in *interp) flow {
-	in.scope.set(m.name, m.bind(in))
+	in.set(m.name, m.bind(in))
 	return goOn
 }
 
@@ -43,7 +43,7 @@ func (m *macroDef) bind(in *interp) *Func {
 // bindArgs sets the parameters in the current scope. Surplus arguments go to
 // varargs and kwargs if the body mentions them, and fail otherwise.
 func (m *macroDef) bindArgs(in *interp, args *callArgs) {
-	set := in.scope.set
+	set := in.set
 	named := args.named
 	take := func(name string) (Value, bool) {
 		for i, n := range named {
@@ -85,7 +85,7 @@ func (m *macroDef) surplus(in *interp, args *callArgs, named []namedArg) {
 		rest.Items = args.pos[len(m.params):]
 	}
 	if m.uses.varargs {
-		in.scope.set("varargs", rest)
+		in.set("varargs", rest)
 	} else if len(rest.Items) > 0 {
 		fail("macro %s takes %d arguments, not %d", m.name, len(m.params), len(args.pos))
 	}
@@ -97,6 +97,6 @@ func (m *macroDef) surplus(in *interp, args *callArgs, named []namedArg) {
 		for _, n := range named {
 			kwargs.set(n.name, n.value)
 		}
-		in.scope.set("kwargs", kwargs)
+		in.set("kwargs", kwargs)
 	}
 }

@@ -3,11 +3,12 @@ package jinja
 // dictMethods are the methods of Python's dict that change nothing; the
 // others exist and fail, as in Jinja2's immutable sandbox.
 var dictMethods = map[string]method[*Dict]{
-	"keys":   {fn: func(_ *interp, d *Dict, _ *callArgs) Value { return &List{Items: d.keyList(), Kind: View} }},
+	"keys":   {fn: func(in *interp, d *Dict, _ *callArgs) Value { return &List{Items: in.iterate(d), Kind: View} }},
 	"values": {fn: func(_ *interp, d *Dict, _ *callArgs) Value { return &List{Items: d.vals, Kind: View} }},
 	"items":  {fn: func(in *interp, d *Dict, _ *callArgs) Value { return in.itemsView(d) }},
 	"copy":   {fn: func(in *interp, d *Dict, _ *callArgs) Value { in.work(d.Len(), 1); return d.clone() }},
-	"get": {1, 2, nil, func(_ *interp, d *Dict, args *callArgs) Value {
+	"get": {1, 2, nil, func(in *interp, d *Dict, args *callArgs) Value {
+		in.key(args.pos[0])
 		if v, ok := d.get(args.pos[0]); ok {
 			return v
 		}
@@ -18,7 +19,7 @@ var dictMethods = map[string]method[*Dict]{
 }
 
 func (in *interp) itemsView(d *Dict) *List {
-	in.work(d.Len(), itemsPerOp)
+	in.work(2*d.Len(), makeItems)
 	return &List{Items: d.pairs(), Kind: View}
 }
 

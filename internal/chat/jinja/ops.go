@@ -54,7 +54,7 @@ func (in *interp) join(a, b Value) (Value, bool) {
 	case *List:
 		y, ok := b.(*List)
 		if ok && x.Kind == y.Kind && x.Kind <= Tuple {
-			in.work(len(x.Items)+len(y.Items), itemsPerOp)
+			in.work(len(x.Items)+len(y.Items), copyItems)
 			items := make([]Value, 0, len(x.Items)+len(y.Items))
 			return &List{Items: append(append(items, x.Items...), y.Items...), Kind: x.Kind}, true
 		}
@@ -78,10 +78,10 @@ func (in *interp) repeat(v Value, n int64) (Value, bool) {
 		if v.Kind > Tuple {
 			return nil, false
 		}
-		if n > MaxOps*itemsPerOp {
+		if n > MaxOps*copyItems {
 			fail("a list is too long")
 		}
-		in.work(len(v.Items)*int(n), itemsPerOp)
+		in.work(len(v.Items)*int(n), copyItems)
 		out := &List{Kind: v.Kind}
 		for range n {
 			out.Items = append(out.Items, v.Items...)
@@ -232,6 +232,9 @@ func (in *interp) equal(a, b Value) bool {
 		return b == nil
 	case string:
 		y, ok := b.(string)
+		if ok && len(x) == len(y) {
+			in.work(len(x), scanBytes)
+		}
 		return ok && x == y
 	case *Undefined:
 		_, ok := b.(*Undefined)
@@ -292,6 +295,7 @@ func (in *interp) order(a, b Value) int {
 	switch x := a.(type) {
 	case string:
 		if y, ok := b.(string); ok {
+			in.work(min(len(x), len(y)), scanBytes)
 			return strings.Compare(x, y) // UTF-8 sorts as code points do
 		}
 	case *List:
@@ -338,9 +342,10 @@ func (in *interp) contains(box, v Value) bool {
 		if u, ok := v.(*Undefined); ok {
 			u.fail()
 		}
-		in.work(len(box), bytesPerOp)
+		in.work(len(box), scanBytes)
 		return strings.Contains(box, needString(v, "what is looked for in a string"))
 	case *Dict:
+		in.key(v)
 		_, ok := box.get(v)
 		return ok
 	}

@@ -12,17 +12,18 @@ func isSpace(r rune) bool {
 }
 
 // strip is str.strip, lstrip or rstrip: chars nil means white space.
-func strip(s string, chars Value, left, right bool) string {
-	in := isSpace
+func (in *interp) strip(s string, chars Value, left, right bool) string {
+	in.work(len(s), scanBytes)
+	cut := isSpace
 	if chars != nil {
 		set := needString(chars, "the characters to strip")
-		in = func(r rune) bool { return strings.ContainsRune(set, r) }
+		cut = func(r rune) bool { return strings.ContainsRune(set, r) }
 	}
 	if left {
-		s = strings.TrimLeftFunc(s, in)
+		s = strings.TrimLeftFunc(s, cut)
 	}
 	if right {
-		s = strings.TrimRightFunc(s, in)
+		s = strings.TrimRightFunc(s, cut)
 	}
 	return s
 }

@@ -9,17 +9,6 @@ import (
 	"unicode/utf8"
 )
 
-// str is Python's str(v), which is how a value prints.
-func str(v Value) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case *Undefined:
-		return ""
-	}
-	return repr(v)
-}
-
 // repr is Python's repr(v).
 func repr(v Value) string {
 	var b strings.Builder
@@ -28,7 +17,7 @@ func repr(v Value) string {
 }
 
 func writeRepr(b *strings.Builder, v Value, depth int) {
-	if depth > MaxDepth || b.Len() > MaxOutput {
+	if depth > MaxDepth || b.Len() > maxRepr {
 		fail("a value is too large to print")
 	}
 	switch v := v.(type) {

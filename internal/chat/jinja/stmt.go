@@ -36,7 +36,7 @@ type printStmt struct {
 
 func (s *printStmt) exec(in *interp) flow {
 	in.line = s.line
-	in.print(str(in.eval(s.e)))
+	in.print(in.str(in.eval(s.e)))
 	return goOn
 }
 
@@ -69,6 +69,9 @@ func (s *scopedStmt) exec(in *interp) (f flow) {
 	return f
 }
 
+// iterationOps is what a turn of a loop costs beyond its statements.
+const iterationOps = 4
+
 type forStmt struct {
 	line   int
 	target target
@@ -90,10 +93,11 @@ func (s *forStmt) exec(in *interp) (f flow) {
 	}
 	l := &loop{items: items}
 	for i, item := range items {
+		in.ops += iterationOps
 		in.step()
 		l.i = i
 		in.inner(in.scope, func() {
-			in.scope.set("loop", l)
+			in.set("loop", l)
 			in.assign(s.target, item)
 			f = in.run(s.body)
 		})
@@ -143,7 +147,7 @@ func (in *interp) assign(t target, v Value) {
 		}
 		ns.attrs.set(t.attr, v)
 	default:
-		in.scope.set(t.name, v)
+		in.set(t.name, v)
 	}
 }
 
@@ -186,7 +190,7 @@ type filterStmt struct {
 func (s *filterStmt) exec(in *interp) flow {
 	text := in.captureBlock(s.body)
 	in.line = s.line
-	in.print(str(s.filters.apply(in, text)))
+	in.print(in.str(s.filters.apply(in, text)))
 	return goOn
 }
 
@@ -223,6 +227,6 @@ func (s *callStmt) exec(in *interp) flow {
 	fn := in.eval(s.call.fn)
 	args := s.call.args.eval(in)
 	args.named = append(args.named, namedArg{"caller", s.body.bind(in)})
-	in.print(str(in.call(fn, args)))
+	in.print(in.str(in.call(fn, args)))
 	return goOn
 }

@@ -13,6 +13,7 @@ func (in *interp) strftime(format string) string {
 			b.WriteByte(format[i])
 			continue
 		}
+		in.work(4, 1)
 		i++
 		pad := true
 		if format[i] == '-' && i+1 < len(format) { // glibc: no padding

@@ -54,22 +54,21 @@ func init() { // a literal would refer to itself through str.format
 
 func textMethod(fn func(string) string) method[string] {
 	return method[string]{fn: func(in *interp, s string, _ *callArgs) Value {
-		in.work(len(s), bytesPerOp/8)
+		in.work(len(s), charBytes)
 		return in.sized(fn(s))
 	}}
 }
 
 func stripMethod(left, right bool) method[string] {
 	return method[string]{0, 1, nil, func(in *interp, s string, args *callArgs) Value {
-		in.work(len(s), bytesPerOp)
-		return strip(s, args.get(0, "", nil), left, right)
+		return in.strip(s, args.get(0, "", nil), left, right)
 	}}
 }
 
 // allMethod holds when there is a character and all satisfy is.
 func allMethod(is func(rune) bool) method[string] {
 	return method[string]{fn: func(in *interp, s string, _ *callArgs) Value {
-		in.work(len(s), bytesPerOp/8)
+		in.work(len(s), charBytes)
 		return s != "" && strings.IndexFunc(s, func(r rune) bool { return !is(r) }) < 0
 	}}
 }
@@ -77,7 +76,7 @@ func allMethod(is func(rune) bool) method[string] {
 // caseMethod holds when there is a cased character and all of them satisfy is.
 func caseMethod(is func(rune) bool) method[string] {
 	return method[string]{fn: func(in *interp, s string, _ *callArgs) Value {
-		in.work(len(s), bytesPerOp/8)
+		in.work(len(s), charBytes)
 		wrong := func(r rune) bool { return isCased(r) && !is(r) }
 		return strings.IndexFunc(s, is) >= 0 && strings.IndexFunc(s, wrong) < 0
 	}}
@@ -85,7 +84,7 @@ func caseMethod(is func(rune) bool) method[string] {
 
 func splitMethod(fromRight bool) func(*interp, string, *callArgs) Value {
 	return func(in *interp, s string, args *callArgs) Value {
-		in.work(len(s), bytesPerOp)
+		in.work(len(s), charBytes)
 		limit := needInt(args.get(1, "maxsplit", int64(-1)), "maxsplit")
 		if limit < 0 {
 			limit = len(s) + 1
@@ -101,7 +100,7 @@ func splitMethod(fromRight bool) func(*interp, string, *callArgs) Value {
 }
 
 func (in *interp) stringList(parts []string) *List {
-	in.work(len(parts), itemsPerOp)
+	in.work(len(parts), makeItems)
 	l := &List{Items: make([]Value, len(parts))}
 	for i, part := range parts {
 		l.Items[i] = part
@@ -153,7 +152,7 @@ func splitSpace(s string, limit int, fromRight bool) []string {
 }
 
 func splitLines(in *interp, s string, args *callArgs) Value {
-	in.work(len(s), bytesPerOp/8)
+	in.work(len(s), charBytes)
 	keep := truth(args.get(0, "keepends", false))
 	var lines []string
 	for s != "" {
@@ -178,7 +177,7 @@ func splitLines(in *interp, s string, args *callArgs) Value {
 
 func partition(find func(s, sep string) int) func(*interp, string, *callArgs) Value {
 	return func(in *interp, s string, args *callArgs) Value {
-		in.work(len(s), bytesPerOp)
+		in.work(len(s), scanBytes)
 		sep := needString(args.pos[0], "a separator")
 		if sep == "" {
 			fail("a separator is empty")
@@ -201,7 +200,7 @@ func replaceMethod(in *interp, s string, args *callArgs) Value {
 }
 
 func (in *interp) replace(s, old, with string, n int) string {
-	in.work(len(s), bytesPerOp)
+	in.work(len(s), scanBytes)
 	if grown := len(with) - len(old); grown > 0 {
 		count := strings.Count(s, old)
 		if n >= 0 {
@@ -240,7 +239,7 @@ func (in *interp) joinTexts(texts []string, sep string) string {
 // 1 and 2; ok is false where start is beyond the end. skipped counts the code
 // points before it.
 func (in *interp) window(s string, args *callArgs) (part string, skipped int, ok bool) {
-	in.work(len(s), bytesPerOp)
+	in.work(len(s), scanBytes)
 	if len(args.pos) < 2 {
 		return s, 0, true
 	}
@@ -253,7 +252,7 @@ func (in *interp) window(s string, args *callArgs) (part string, skipped int, ok
 	if start > stop {
 		return "", 0, false
 	}
-	return sliceString(s, bounds), start, true
+	return in.sliceString(s, bounds), start, true
 }
 
 func affixMethod(has func(s, affix string) bool) func(*interp, string, *callArgs) Value {

@@ -32,11 +32,11 @@ func init() {
 		"sequence":    is(isSequence),
 		"callable":    is(func(v Value) bool { _, ok := v.(*Func); return ok || isUndefined(v) }),
 		"escaped":     is(func(Value) bool { return false }),
-		"lower":       is(func(v Value) bool { return isCase(v, "islower") }),
-		"upper":       is(func(v Value) bool { return isCase(v, "isupper") }),
-		"odd":         is(func(v Value) bool { return remainder(v, int64(2)) == 1 }),
-		"even":        is(func(v Value) bool { return remainder(v, int64(2)) == 0 }),
-		"divisibleby": {1, func(_ *interp, v, arg Value) bool { return remainder(v, arg) == 0 }},
+		"lower":       caseTest("islower"),
+		"upper":       caseTest("isupper"),
+		"odd":         {0, func(in *interp, v, _ Value) bool { return in.remainder(v, int64(2)) == 1 }},
+		"even":        {0, func(in *interp, v, _ Value) bool { return in.remainder(v, int64(2)) == 0 }},
+		"divisibleby": {1, func(in *interp, v, arg Value) bool { return in.remainder(v, arg) == 0 }},
 		"sameas":      {1, sameAs},
 		"in":          {1, func(in *interp, v, arg Value) bool { return in.contains(arg, v) }},
 		"filter":      {0, func(_ *interp, v, _ Value) bool { _, ok := filters[needString(v, "a filter's name")]; return ok }},
@@ -70,15 +70,14 @@ func isSequence(v Value) bool {
 	return false
 }
 
-func isCase(v Value, method string) bool {
-	return stringMethods[method].fn(&interp{}, str(v), nil) == true
+func caseTest(method string) test {
+	return test{0, func(in *interp, v, _ Value) bool {
+		return stringMethods[method].fn(in, in.str(v), nil) == true
+	}}
 }
 
-func remainder(v, by Value) int64 {
-	if isUndefined(v) {
-		v.(*Undefined).fail()
-	}
-	switch r := (&interp{}).binary("%", v, by).(type) {
+func (in *interp) remainder(v, by Value) int64 {
+	switch r := in.binary("%", v, by).(type) {
 	case int64:
 		return r
 	case float64:

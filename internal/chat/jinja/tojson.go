@@ -147,7 +147,7 @@ func jsonFloat(f float64) string {
 }
 
 func (w *jsonWriter) string(s string) {
-	w.in.room(len(s))
+	w.in.work(len(s), charBytes)
 	w.b.WriteByte('"')
 	for _, r := range s {
 		if i := strings.IndexRune("\"\\\n\r\t\b\f", r); i >= 0 && r != utf8.RuneError {

@@ -199,6 +199,7 @@ func (in *interp) tryIterate(v Value) (items []Value, ok bool) {
 	case *Dict:
 		items = v.keyList()
 	case string:
+		in.work(len(v), makeItems)
 		items = make([]Value, 0, len(v))
 		for i := range v {
 			_, n := utf8.DecodeRuneInString(v[i:])
@@ -208,7 +209,7 @@ func (in *interp) tryIterate(v Value) (items []Value, ok bool) {
 	default:
 		return nil, false
 	}
-	in.work(len(items), itemsPerOp)
+	in.work(len(items), copyItems)
 	return items, true
 }
 
