@@ -55,6 +55,9 @@ func (text) dataType() arrow.DataType { return arrow.BinaryTypes.String }
 
 func (text) append(b array.Builder, v reflect.Value) (int, error) {
 	s := v.String()
+	if len(s) > rowBytes {
+		return 0, fmt.Errorf("text of %d bytes, the limit is %d", len(s), rowBytes)
+	}
 	if !utf8.ValidString(s) {
 		return 0, errNotUTF8
 	}

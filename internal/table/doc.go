@@ -15,5 +15,7 @@
 // give equal bytes.
 //
 // Bytes that others wrote are checked before Arrow sees them, because its
-// reader trusts lengths and panics: see stream.go.
+// reader trusts lengths and panics (stream.go, flatbuf.go, shape.go); foreign
+// Parquet is read without it (parquetin.go). Neither format notices changed
+// data: hashes of whole files are the caller's affair.
 package table

@@ -82,9 +82,7 @@ func readPairTable(dir string) iter.Seq2[Pair, error] {
 
 // parsePair reads one row of either layout.
 func parsePair(cols map[string]any) (Pair, error) {
-	p := Pair{Kind: KindPlain}
-	p.ID, _ = cols["pair_id"].(string)
-	p.PromptID, _ = cols["prompt_id"].(string)
+	p := Pair{Kind: KindPlain, ID: idOf(cols["pair_id"]), PromptID: idOf(cols["prompt_id"])}
 	var err error
 	if p.RewardChosen, err = reward(cols, "reward_chosen", "score_chosen"); err != nil {
 		return p, err

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -108,13 +109,23 @@ func parsePrompt(cols map[string]any, columns []string) (Prompt, error) {
 		if err != nil {
 			return Prompt{}, fmt.Errorf("%s: %w", c, err)
 		}
-		id, _ := cols["prompt_id"].(string)
-		return Prompt{ID: id, Messages: messages}, nil
+		return Prompt{ID: idOf(cols["prompt_id"]), Messages: messages}, nil
 	}
 	if len(columns) == 1 {
 		return Prompt{}, fmt.Errorf("there is no %s", columns[0])
 	}
 	return Prompt{}, errors.New("there is none of prompt, instruction, messages, conversations, question; name the column that holds the prompt")
+}
+
+// idOf is a file's own id, a text or a number, or empty.
+func idOf(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case int64, json.Number:
+		return fmt.Sprint(v)
+	}
+	return ""
 }
 
 // promptMessages reads a text or a list of messages up to the last user's turn.

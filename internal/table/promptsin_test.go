@@ -120,7 +120,7 @@ func TestPromptLongLine(t *testing.T) {
 // TestPromptIdentity checks ids, sources, duplicates and a named column.
 func TestPromptIdentity(t *testing.T) {
 	r := table.ReadPrompts(save(t, "p.jsonl", strings.Join([]string{
-		`{"q":"a","prompt":"x"}`, `{"q":"b","prompt_id":"mine"}`, `{"q":[{"from":"human","value":"a"}]}`, `bad`, `{"q":"c"}`,
+		`{"q":"a","prompt":"x"}`, `{"q":"b","prompt_id":"mine"}`, `{"q":[{"from":"human","value":"a"}]}`, `bad`, `{"q":"c"}`, `{"q":"d","prompt_id":4}`,
 	}, "\n")), table.PromptOptions{Column: "q"})
 	got, errs := prompts(r)
 	want := []table.Prompt{
@@ -128,6 +128,7 @@ func TestPromptIdentity(t *testing.T) {
 		{ID: "5168bd634e48454dad7ce9e90c521bba8b23340bd1b1b4f735486e46964a996a", Messages: user("a"), Source: "p.jsonl:1"},
 		{ID: "mine", Messages: user("b"), Source: "p.jsonl:2"},
 		{ID: table.PromptID(user("c")), Messages: user("c"), Source: "p.jsonl:5"},
+		{ID: "4", Messages: user("d"), Source: "p.jsonl:6"},
 	}
 	if d := cmp.Diff(got, want); d != "" {
 		t.Errorf("(-got +want):\n%s", d)
