@@ -90,7 +90,7 @@ type DPO struct {
 	Order           string  `yaml:"order" json:"order"`           // shuffled, given
 	Start           string  `yaml:"start" json:"start"`           // previous, base
 	Reference       string  `yaml:"reference" json:"reference"`   // previous, base
-	Data            string  `yaml:"data" json:"data"`             // newest, all
+	Data            string  `yaml:"data" json:"data"`             // newest, all, or first: no fresh samples after iteration 1
 	SaveEvery       int     `yaml:"save_every" json:"save_every"` // steps between checkpoints
 }
 

@@ -80,7 +80,7 @@ var rules = map[string]rule{
 	"dpo.order":             oneOf("shuffled given"),
 	"dpo.start":             oneOf("previous base"),
 	"dpo.reference":         oneOf("previous base"),
-	"dpo.data":              oneOf("newest all"),
+	"dpo.data":              oneOf("newest all first"),
 	"dpo.save_every":        in("[1, inf)"),
 
 	"eval.goals":       each(in("(-inf, inf)")),

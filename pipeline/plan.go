@@ -31,23 +31,25 @@ func plan(c configs.Config, in inputs) *loop {
 	policy, first := base, ""
 	var data []string
 	for i := 1; i <= c.Iterations; i++ {
-		samples := l.sample(i, prompts, policy)
-		raw := l.rank(fmt.Sprint("raw-", i), prompts, samples, reward)
-		scores := l.scale(fmt.Sprint("scores-", i), raw, first)
-		pairs := l.augment(fmt.Sprint("pairs-", i), i, c.Augment.Method, prompts, samples, scores, base)
-		l.show.scales = append(l.show.scales, exhibit{fmt.Sprint("iter-", i), scores, pairs})
-		if i == 1 {
-			first = scores
-			l.baselines(prompts, samples, scores, base, reward, pairs)
-		}
-		if data = append(data, pairs); c.DPO.Data == "newest" {
-			data = data[len(data)-1:]
+		if i == 1 || c.DPO.Data != "first" {
+			samples := l.sample(i, prompts, policy)
+			raw := l.rank(fmt.Sprint("raw-", i), prompts, samples, reward)
+			scores := l.scale(fmt.Sprint("scores-", i), raw, first)
+			pairs := l.augment(fmt.Sprint("pairs-", i), i, c.Augment.Method, prompts, samples, scores, base)
+			l.show.scales = append(l.show.scales, exhibit{fmt.Sprint("iter-", i), scores, pairs})
+			if data = append(data, pairs); c.DPO.Data == "newest" {
+				data = []string{pairs}
+			}
+			if i == 1 {
+				first = scores
+				l.baselines(prompts, samples, scores, base, reward, pairs)
+			}
 		}
 		start, reference := choose(c.DPO.Start, policy, base), choose(c.DPO.Reference, policy, base)
 		policy = l.train(fmt.Sprint("iter-", i), start, reference, data...)
 		l.evaluate(fmt.Sprint("iter-", i), prompts, policy, reward, first)
 		if i == 1 {
-			l.unlearning("ra", policy, pairs)
+			l.unlearning("ra", policy, data[0])
 		}
 	}
 	return l

@@ -1,0 +1,220 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"radpo/configs"
+	"radpo/internal/flow"
+	"radpo/internal/hf"
+	"radpo/internal/table"
+	"radpo/ranker"
+	"radpo/sampler"
+)
+
+// Settings are the defaults with overrides such as "dpo.beta=0.05" for stages
+// run alone. The dtype is that of the model folder unless an override says
+// otherwise; model may be empty.
+func Settings(model string, sets []string) (configs.Config, error) {
+	c := configs.Default()
+	c.DType = "float32"
+	if model != "" && model != configs.BuiltIn {
+		f, err := hf.Open(model)
+		if err != nil {
+			return c, &InputError{err}
+		}
+		defer f.Close()
+		if c.DType, err = (Model{}).dtype(f); err != nil {
+			return c, &InputError{err}
+		}
+	}
+	return configs.Override(c, sets)
+}
+
+// Alone is a stage of the loop that is run by itself. It works in OUT.work,
+// continues there after an interruption, and at the end moves what it made to
+// Out, which must not exist, and removes OUT.work.
+type Alone struct {
+	Config  configs.Config
+	Out     string
+	Model   string // folder, name in the cache, or "builtin"
+	Prompts string // JSONL, Parquet or Arrow file, or a prompts table
+}
+
+// workOf is where a stage alone keeps what it has done so far.
+func workOf(out string) string { return filepath.Clean(out) + ".work" }
+
+// everyPrompt is the split of all prompts in a stage alone.
+const everyPrompt = "train"
+
+// A plot fills a plan and returns the name of the stage whose artifact is
+// wanted.
+type plot func(l *loop) (string, error)
+
+// run makes the artifact that the plot wants, and puts it at Out. Finish may
+// make another folder of it; nil takes it as it is.
+func (a Alone) run(ctx context.Context, fill plot, finish func(*gallery) (string, error)) error {
+	if _, err := os.Lstat(a.Out); err == nil {
+		return inputError("%s exists: choose another --out, or remove it", a.Out)
+	}
+	c, err := onDevice(a.Config)
+	if err != nil {
+		return err
+	}
+	store, err := flow.Open(workOf(a.Out))
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	l := &loop{Config: c}
+	last, err := fill(l)
+	if err != nil {
+		return &InputError{err}
+	}
+	if err := store.Run(ctx, l.stages); err != nil {
+		return err
+	}
+	g, err := newGallery(store, l)
+	if err != nil {
+		return err
+	}
+	dir := g.path(last)
+	if finish != nil {
+		if dir, err = finish(g); err != nil {
+			return err
+		}
+	}
+	return settle(store, dir, a.Out)
+}
+
+// settle moves dir out of the store and removes the store. A kill in between
+// leaves either the store to continue with, or what was wanted.
+func settle(store *flow.Store, dir, out string) error {
+	if err := os.Rename(dir, out); err != nil {
+		return fmt.Errorf("put the result in place: %w", err)
+	}
+	parent, err := os.Open(filepath.Dir(filepath.Clean(out)))
+	if err != nil {
+		return err
+	}
+	return errors.Join(parent.Sync(), parent.Close(), os.RemoveAll(store.Dir()))
+}
+
+// policy adds the model folder as a source.
+func (a Alone) policy(l *loop, check func(*hf.Folder) error) (string, error) {
+	path, err := resolveModel(a.Model, filepath.Join(workOf(a.Out), "builtin", "policy"), check)
+	if err != nil {
+		return "", err
+	}
+	return l.source("model", path), nil
+}
+
+// prompts adds the prompt file and the table that is made of it.
+func (a Alone) prompts(l *loop) (string, error) {
+	source := ""
+	if a.Prompts != configs.BuiltIn {
+		if err := checkPrompts(a.Prompts); err != nil {
+			return "", err
+		}
+		source = l.source("prompts-file", a.Prompts)
+	}
+	return l.add(promptStage.With(promptConfig{Iterations: 1}, "prompts", source)), nil
+}
+
+// tableSource adds a table folder, which must hold rows R, as a source.
+func tableSource[R any](l *loop, name, dir string) (string, error) {
+	if _, err := table.Open[R](dir); err != nil {
+		return "", err
+	}
+	return l.source(name, dir), nil
+}
+
+// Sample draws responses to prompts and writes a samples table: n for each
+// goal, or n without any.
+func (a Alone) Sample(ctx context.Context, goals [][]float64) error {
+	if len(goals) == 0 {
+		goals = [][]float64{nil}
+	}
+	return a.run(ctx, func(l *loop) (string, error) {
+		policy, err := a.policy(l, checkPolicy)
+		if err != nil {
+			return "", err
+		}
+		prompts, err := a.prompts(l)
+		return l.ask("samples", prompts, policy, everyPrompt, goals), err
+	}, nil)
+}
+
+// ask samples a split at goals by the sampler's settings.
+func (l *loop) ask(name, prompts, policy, split string, goals [][]float64) string {
+	c := sampler.Config{Sampler: l.Sampler, Split: split, Goals: goals, Seed: l.Seed}
+	return l.add(sampler.Stage.With(l.sampling(c), name, prompts, policy))
+}
+
+// Rank scores samples by the reward model, or by the built-in world's rule
+// when there is no model. The table has raw scores and, by maps fitted to them
+// or to the scores table at fitted, those on 1–10.
+func (a Alone) Rank(ctx context.Context, samples, fitted string) error {
+	return a.run(ctx, func(l *loop) (string, error) {
+		reward, err := a.reward(l)
+		if err != nil {
+			return "", err
+		}
+		prompts, err := a.prompts(l)
+		if err != nil {
+			return "", err
+		}
+		from, err := tableSource[table.Sample](l, "samples", samples)
+		if err != nil {
+			return "", err
+		}
+		first := ""
+		if fitted != "" {
+			if first, err = tableSource[table.Score](l, "fitted", fitted); err != nil {
+				return "", err
+			}
+		}
+		return l.scale("scores", l.rank("raw", prompts, from, reward), first), nil
+	}, nil)
+}
+
+// reward sets the ranker's kind by its folder and adds it as a source.
+func (a Alone) reward(l *loop) (string, error) {
+	if a.Model == "" {
+		l.Ranker.Kind = "rule"
+		return "", nil
+	}
+	path, err := resolveModel(a.Model, filepath.Join(workOf(a.Out), "builtin", "reward"), func(f *hf.Folder) (err error) {
+		if l.Ranker.Kind, err = ranker.KindOf(f); err != nil {
+			return err
+		}
+		return checkReward(l.Ranker.Kind)(f)
+	})
+	if err != nil {
+		return "", err
+	}
+	return l.source("reward-model", path), nil
+}
+
+// Augment pairs scored samples and writes a pairs table.
+func (a Alone) Augment(ctx context.Context, samples, scores string) error {
+	return a.run(ctx, func(l *loop) (string, error) {
+		policy, err := a.policy(l, checkText)
+		if err != nil {
+			return "", err
+		}
+		prompts, err := a.prompts(l)
+		if err != nil {
+			return "", err
+		}
+		drawn, err := tableSource[table.Sample](l, "samples", samples)
+		if err != nil {
+			return "", err
+		}
+		scored, err := tableSource[table.Score](l, "scores", scores)
+		return l.augment("pairs", 1, l.Config.Augment.Method, prompts, drawn, scored, policy), err
+	}, nil)
+}

@@ -1,0 +1,116 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"radpo/internal/hf"
+	"radpo/internal/progress"
+	"radpo/internal/table"
+	"radpo/internal/torch"
+	"radpo/ranker"
+)
+
+type scoreRow struct {
+	Messages  []turn   `json:"messages"`
+	Responses []string `json:"responses"`
+}
+
+func (r scoreRow) check() error {
+	switch {
+	case len(r.Messages) == 0:
+		return errors.New("messages: want a conversation that ends with the user's turn")
+	case r.Messages[len(r.Messages)-1].Role != "user":
+		return fmt.Errorf("messages: the last turn is the %s's, want the user's", r.Messages[len(r.Messages)-1].Role)
+	case len(r.Responses) == 0:
+		return errors.New("responses: want at least one")
+	}
+	return checkTurns(r.Messages)
+}
+
+// A scored row has null for what its ranker does not say.
+type scored struct {
+	Scores     []float64   `json:"scores"`     // one a response
+	Attributes [][]float64 `json:"attributes"` // raw rewards of each response
+	Gating     [][]float64 `json:"gating"`     // coefficients of them
+	Pairwise   [][]float64 `json:"pairwise"`   // logits of one response against another
+}
+
+// Score reads rows of {messages, responses} and writes {scores, attributes,
+// gating, pairwise}, by the ranker that the folder is for.
+func Score(ctx context.Context, m Model, in Lines, out io.Writer) error {
+	return m.with(func(f *hf.Folder, d torch.DType) error {
+		kind, err := ranker.KindOf(f)
+		if err != nil {
+			return &InputError{err}
+		}
+		t := &text{folder: f}
+		rows, err := t.conversations(in)
+		if err != nil {
+			return err
+		}
+		w := newLineWriter(out)
+		return m.run(ctx, func(s *torch.Scope) error {
+			r, err := ranker.Open(s, kind, f, d)
+			if err != nil {
+				return &InputError{err}
+			}
+			bar := progress.Start(ctx, int64(len(rows)), "rows")
+			defer bar.Done()
+			return windowed(rows, window, func(rows []line[scoreRow]) error {
+				ratings, err := r.Rank(ctx, s, requests(rows))
+				if err != nil {
+					return fmt.Errorf("rows from %s on: %w", rows[0].at, err)
+				}
+				for _, list := range ratings {
+					if err := w.write(scoredOf(list)); err != nil {
+						return err
+					}
+				}
+				bar.Add(int64(len(rows)))
+				return w.flush()
+			})
+		})
+	})
+}
+
+// conversations reads the rows and holds each to the model's template, so that
+// one that it refuses is named by its line.
+func (t *text) conversations(in Lines) ([]line[scoreRow], error) {
+	rows, err := readLines(in, scoreRow.check)
+	if err != nil {
+		return nil, err
+	}
+	template, _, err := t.chat()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range rows {
+		turns := append(messages(l.row.Messages), table.Message{Role: "assistant", Content: l.row.Responses[0]})
+		if _, err := template.Render(turns, false); err != nil {
+			return nil, l.fault(err)
+		}
+	}
+	return rows, nil
+}
+
+func requests(rows []line[scoreRow]) []ranker.Request {
+	out := make([]ranker.Request, len(rows))
+	for i, l := range rows {
+		out[i] = ranker.Request{Messages: messages(l.row.Messages), Responses: l.row.Responses}
+	}
+	return out
+}
+
+func scoredOf(list []ranker.Rating) scored {
+	var out scored
+	for _, r := range list {
+		out.Scores = append(out.Scores, r.Score)
+		if r.Attributes != nil {
+			out.Attributes, out.Gating = append(out.Attributes, r.Attributes), append(out.Gating, r.Gating)
+		}
+	}
+	return out
+}
