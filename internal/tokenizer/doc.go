@@ -14,5 +14,5 @@
 // A [Tokenizer] is immutable and safe for concurrent use. Words already met
 // are looked up in bounded caches that callers borrow, one a goroutine.
 // [Tokenizer.Sugarme] gives the same pipeline behind sugarme/tokenizer's
-// interfaces, with offsets, some thirty times slower.
+// interfaces, with offsets, at about 1 MB/s.
 package tokenizer

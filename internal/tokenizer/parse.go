@@ -1,11 +1,9 @@
 package tokenizer
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"unicode/utf8"
 )
 
@@ -110,86 +108,4 @@ func (t *Tokenizer) parseModel(raw json.RawMessage) error {
 		return err
 	}
 	return fmt.Errorf("model: type %.40q is not supported, BPE and Unigram are", kind)
-}
-
-// strict decodes one JSON value that has no field unknown to v.
-func strict(raw []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more data after the JSON value")
-	}
-	return nil
-}
-
-// isNull tells a missing section from a present one.
-func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
-
-// partType is the "type" of a section.
-func partType(raw json.RawMessage) (string, error) {
-	if isNull(raw) {
-		return "", errors.New("missing")
-	}
-	var head struct {
-		Type string `json:"type"`
-	}
-	if err := json.Unmarshal(raw, &head); err != nil {
-		return "", err
-	}
-	if head.Type == "" {
-		return "", errors.New(`no "type"`)
-	}
-	return head.Type, nil
-}
-
-// typeOnly is a part that has no settings.
-type typeOnly struct {
-	Type string `json:"type"`
-}
-
-// maxParts bounds the parts of a section, through all its Sequences.
-const maxParts = 32
-
-// eachPart calls f for a section's part, or in turn for the parts of a
-// Sequence, which holds them in field. An absent section has none.
-func eachPart(raw json.RawMessage, field string, f func(kind string, raw json.RawMessage) error) error {
-	if isNull(raw) {
-		return nil
-	}
-	queue := []json.RawMessage{raw}
-	for n := 0; len(queue) > 0; n++ {
-		if n == maxParts {
-			return fmt.Errorf("more than %d parts", maxParts)
-		}
-		part := queue[0]
-		queue = queue[1:]
-		kind, err := partType(part)
-		if err != nil {
-			return err
-		}
-		if kind != "Sequence" {
-			if err := f(kind, part); err != nil {
-				return err
-			}
-			continue
-		}
-		var sequence map[string]json.RawMessage
-		var parts []json.RawMessage
-		if err := json.Unmarshal(part, &sequence); err != nil {
-			return err
-		}
-		for name := range sequence {
-			if name != field && name != "type" {
-				return fmt.Errorf("Sequence: unknown field %.40q", name)
-			}
-		}
-		if err := json.Unmarshal(sequence[field], &parts); err != nil {
-			return fmt.Errorf("Sequence: %s: %w", field, err)
-		}
-		queue = append(parts, queue...)
-	}
-	return nil
 }

@@ -11,7 +11,7 @@ import (
 const fileName = "tokenizer.json"
 
 // maxFile bounds tokenizer.json, in bytes; the largest in use are about 35 MB.
-const maxFile = 128 << 20
+const maxFile = 64 << 20
 
 // A Tokenizer is one tokenizer.json, ready for use. It is safe for concurrent use.
 type Tokenizer struct {
