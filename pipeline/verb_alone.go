@@ -64,16 +64,16 @@ func (a Alone) run(ctx context.Context, fill plot, finish func(*gallery) (string
 	if err != nil {
 		return err
 	}
-	store, err := flow.Open(workOf(a.Out))
-	if err != nil {
-		return err
-	}
-	defer store.Close()
 	l := &loop{Config: c}
 	last, err := fill(l)
 	if err != nil {
 		return &InputError{err}
 	}
+	store, err := flow.Open(workOf(a.Out))
+	if err != nil {
+		return err
+	}
+	defer store.Close()
 	if err := store.Run(ctx, l.stages); err != nil {
 		return err
 	}

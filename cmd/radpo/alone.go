@@ -1,0 +1,44 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"radpo/pipeline"
+)
+
+// Alone are the flags of a stage on files.
+type alone struct {
+	pipeline.Alone
+	sets []string
+}
+
+// resuming is the end of such a verb's help.
+const resuming = `
+
+OUT must not exist. The work lies in OUT.work until it is done; interrupt it at
+any time, and the same command continues there.`
+
+func (a *alone) flags(cmd *cobra.Command, required ...string) {
+	cmd.Flags().StringArrayVar(&a.sets, "set", nil, "override a key of the configuration, as dpo.beta=0.05; may repeat")
+	cmd.Flags().StringVarP(&a.Out, "out", "o", "", "new folder for the result (required)")
+	for _, name := range append(required, "out") {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // a slip in the lines above
+		}
+	}
+}
+
+func (a *alone) model(cmd *cobra.Command, usage string) {
+	cmd.Flags().StringVarP(&a.Model, "model", "m", "", usage)
+}
+
+func (a *alone) prompts(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.Prompts, "prompts", "", "JSONL, Parquet or Arrow file, or a prompts table (required)")
+}
+
+// settings reads --set on top of the defaults.
+func (a *alone) settings() (pipeline.Alone, error) {
+	var err error
+	a.Config, err = pipeline.Settings(a.Model, a.sets)
+	return a.Alone, err
+}

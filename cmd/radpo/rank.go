@@ -1,0 +1,39 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func rankVerb() *cobra.Command {
+	var a alone
+	var kind, samples, fitted string
+	cmd := &cobra.Command{
+		Use:   "rank (--model DIR | --kind rule) --prompts FILE --samples DIR --out DIR",
+		Short: "Score samples: a scores table, raw and on 1-10",
+		Long: `Scores every sample and writes a scores table: raw, attributes and gating as the
+ranker has them, score on 1-10. The model folder's architecture says which
+ranker it is; --kind rule is the exact rule of the built-in world. Scores map to
+1-10 by settings under scale., fitted to these samples or, with --scale-from,
+as an earlier table's were.` + resuming,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkKind(kind, a.Model); err != nil {
+				return &usageError{err, cmd.CommandPath()}
+			}
+			stage, err := a.settings()
+			if err != nil {
+				return err
+			}
+			return stage.Rank(cmd.Context(), samples, fitted)
+		},
+	}
+	a.model(cmd, "reward model folder, or name in the Hugging Face cache")
+	a.prompts(cmd)
+	cmd.Flags().StringVar(&kind, "kind", "", "rule: no model")
+	cmd.Flags().StringVar(&samples, "samples", "", "samples table (required)")
+	cmd.Flags().StringVar(&fitted, "scale-from", "", "scores table whose map to 1-10 to use")
+	cmd.MarkFlagsOneRequired("model", "kind")
+	cmd.MarkFlagsMutuallyExclusive("model", "kind")
+	a.flags(cmd, "prompts", "samples")
+	return cmd
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"radpo/pipeline"
+)
+
+func scoreVerb() *cobra.Command {
+	var l lines
+	cmd := &cobra.Command{
+		Use:   "score --model DIR",
+		Short: "Rewards of responses: {messages, responses} -> {scores, attributes, gating, pairwise}",
+		Long: `Reads {messages, responses}, one object a line, and writes {scores, attributes,
+gating, pairwise} for each, in order. Messages end with the user's turn. The
+folder's architecture says which ranker it is; what that ranker does not say is
+null.
+
+  scores       one number a response, on the ranker's own scale
+  attributes   ArmoRM: the 19 raw rewards of each response
+  gating       ArmoRM: their coefficients after softmax
+  pairwise     PairRM: logits of row's response against column's, zero diagonal`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return l.run(cmd, pipeline.Score) },
+	}
+	l.flags(cmd)
+	return cmd
+}

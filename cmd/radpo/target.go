@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"radpo/configs"
+	"radpo/pipeline"
+)
+
+// demoRun is the preset of the run on what the binary brings along.
+const demoRun = "demo"
+
+// A target is a configuration and its run folder as flags and arguments say.
+type target struct {
+	sets []string
+	out  string
+}
+
+func (t *target) flags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&t.sets, "set", nil, "override a key of the configuration, as dpo.beta=0.05; may repeat")
+	cmd.Flags().StringVarP(&t.out, "out", "o", "", "run folder (default runs/NAME for NAME.yaml)")
+}
+
+// resolve reads the configuration named by args: a file, a run folder, which
+// keeps its own, or none for the built-in demo.
+func (t *target) resolve(args []string) (pipeline.Run, error) {
+	if len(args) == 0 {
+		text, err := configs.Preset(demoRun)
+		if err != nil {
+			return pipeline.Run{}, &pipeline.InputError{Err: err}
+		}
+		c, err := configs.Parse(demoRun+".yaml", text, t.sets)
+		return pipeline.Run{Config: c, Dir: t.folder(filepath.Join("runs", demoRun))}, err
+	}
+	path := args[0]
+	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	folder := filepath.Join("runs", name)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		folder, path = path, filepath.Join(path, pipeline.ConfigFile)
+		if _, err := os.Stat(path); err != nil {
+			return pipeline.Run{}, &pipeline.InputError{Err: fmt.Errorf("%s is no run folder: %w", folder, err)}
+		}
+	}
+	c, err := configs.Load(path, t.sets)
+	if unreadable := (*fs.PathError)(nil); errors.As(err, &unreadable) {
+		err = &pipeline.InputError{Err: err}
+	}
+	return pipeline.Run{Config: c, Dir: t.folder(folder)}, err
+}
+
+func (t *target) folder(otherwise string) string {
+	if t.out != "" {
+		return t.out
+	}
+	return otherwise
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func trainVerb() *cobra.Command {
+	var a alone
+	var pairs, reference string
+	cmd := &cobra.Command{
+		Use:   "train --model DIR --pairs FILE --out DIR",
+		Short: "Train DPO on pairs: a model folder with metrics.jsonl",
+		Long: `Trains the model on pairs and writes a model folder that transformers loads, with
+metrics.jsonl, one object a step under TRL's names; grad_norm is before clipping.
+Settings are those under dpo., with seed, dtype (default: the folder's own) and
+device. The reference is the model itself unless named. dpo.order=given keeps the
+file's order.
+
+Pairs are a pairs table of ours, or JSONL, Parquet or Arrow rows of
+
+  {prompt_ids, chosen_ids, rejected_ids}   token ids, which need no tokenizer
+  {prompt, chosen, rejected}               TRL's columns
+
+Prompt and response are tokenised apart. Of message lists, ids are what the chat
+template renders: the prompt up to where the assistant's turn begins, and for a
+response what the template puts behind it, end of turn included; a prompt longer
+than dpo.max_prompt_length loses the middle of its last user turn. Of plain texts
+the prompt has the special tokens that the tokenizer adds (BOS), and a response
+is its text and the tokenizer's eos_token; no template is used. The first row
+says which of the two a file is.` + resuming,
+		Example: "  radpo train --model DIR --pairs pairs.jsonl --out policy --set dpo.beta=0.1 --set dpo.learning_rate=1e-6",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			stage, err := a.settings()
+			if err != nil {
+				return err
+			}
+			return stage.Train(cmd.Context(), pairs, reference)
+		},
+	}
+	a.model(cmd, "policy folder to start from, or name in the Hugging Face cache (required)")
+	cmd.Flags().StringVar(&pairs, "pairs", "", "pairs table, JSONL, Parquet or Arrow file (required)")
+	cmd.Flags().StringVar(&reference, "reference", "", "reference policy folder (default: --model)")
+	a.flags(cmd, "model", "pairs")
+	return cmd
+}

@@ -1,0 +1,99 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"radpo/configs"
+	"radpo/internal/table"
+	"radpo/pipeline"
+)
+
+// small is the built-in run cut down to seconds.
+func small(t testing.TB, sets ...string) configs.Config {
+	t.Helper()
+	text, err := configs.Preset("demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sets = append([]string{"prompts.held_out=6", "prompts.per_iteration=80", "sampler.n=3", "sampler.max_tokens=24",
+		"dpo.epochs=1", "dpo.batch=32", "dpo.save_every=2", "eval.goals=[2, 10]"}, sets...)
+	c, err := configs.Parse("demo.yaml", text, sets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestLoop(t *testing.T) {
+	dir := t.TempDir()
+	r := pipeline.Run{Config: small(t), Dir: dir}
+	var out, again bytes.Buffer
+	if err := r.Do(context.Background(), &out); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Explain(&again, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(again.String(), "\n")[1:] {
+		if f := strings.Fields(line); len(f) > 3 && f[3] == "run" {
+			t.Errorf("a finished run would run again: %s", line)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "report.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var measures []table.Measure
+	if err := json.Unmarshal(text, &measures); err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for _, m := range measures {
+		have[m.Name] = true
+	}
+	for _, want := range []string{"reward/base", "reward/plain-1", "reward/iter-1/goal-10", "reward/iter-2/goal-10", "goal/iter-1/spearman",
+		"unlearning/base/rejected_logp", "unlearning/plain/rejected_logp", "unlearning/ra/rejected_logp", "ranker/base/spearman", "finish/iter-1"} {
+		if !have[want] {
+			t.Errorf("report.json has no %s", want)
+		}
+	}
+	if page, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || !bytes.Contains(page, []byte("<svg")) {
+		t.Errorf("report.html has no figure (%v)", err)
+	}
+}
+
+// TestChangeRerunsWhatFollows: another beta trains again and samples not.
+func TestChangeRerunsWhatFollows(t *testing.T) {
+	dir := t.TempDir()
+	first := small(t, "iterations=1", "eval.baseline=false")
+	if err := (pipeline.Run{Config: first, Dir: dir}).Do(context.Background(), &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	second := small(t, "iterations=1", "eval.baseline=false", "dpo.beta=0.2")
+	var out bytes.Buffer
+	if err := (pipeline.Run{Config: second, Dir: dir}).Explain(&out, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(out.String(), "\n") {
+		f := strings.Fields(line)
+		if len(f) < 4 {
+			continue
+		}
+		switch f[0] {
+		case "samples-1", "raw-1", "scores-1", "pairs-1", "refs-iter-1", "trial-base":
+			if f[3] != "reuse" {
+				t.Errorf("%s does not depend on beta: %s", f[0], line)
+			}
+		case "policy-iter-1":
+			if f[3] != "run" || !strings.Contains(line, "dpo.beta 0.1 -> 0.2") {
+				t.Errorf("the policy should train again because of beta: %s", line)
+			}
+		}
+	}
+}
