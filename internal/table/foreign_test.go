@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -9,6 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -97,22 +102,61 @@ func TestForeignNamed(t *testing.T) {
 	}
 }
 
+// TestSpliced puts a record batch behind the schema of more columns than it
+// has: Arrow's reader takes the bytes beyond it for lengths and allocates them.
+func TestSpliced(t *testing.T) {
+	stream := func(rows int, names ...string) []byte {
+		var fields []arrow.Field
+		for _, n := range names {
+			fields = append(fields, arrow.Field{Name: n, Type: arrow.BinaryTypes.String, Nullable: true})
+		}
+		schema := arrow.NewSchema(fields, nil)
+		var b bytes.Buffer
+		w := ipc.NewWriter(&b, ipc.WithSchema(schema))
+		if rows > 0 {
+			rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(`[{"prompt":"a"}]`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Write(rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	const end = 8 // bytes of the end-of-stream mark
+	narrow, wide := stream(0, "prompt"), stream(0, "prompt", "b", "c", "d")
+	batch := stream(1, "prompt")[len(narrow)-end:]
+	path := save(t, "spliced", string(wide[:len(wide)-end])+string(batch))
+	_, errs := prompts(table.ReadPrompts(path, table.PromptOptions{}))
+	if len(errs) != 1 || !strings.Contains(errs[0], "1 arrays in 3 buffers, want 4 in 12") {
+		t.Errorf("got errors %q", errs)
+	}
+}
+
 // mutate damages b: a quarter of the draws cut it, the others change one to
-// three bytes, half of them among the last or first 512, where the sizes are.
+// four bytes, most of them near an end, where the sizes are, and half of them
+// to what offsets and counts look like.
 func mutate(r *rand.Rand, b []byte) []byte {
 	if r.IntN(4) == 0 {
 		return b[:r.IntN(len(b))]
 	}
 	b = append([]byte(nil), b...)
-	for range 1 + r.IntN(3) {
+	for range 1 + r.IntN(4) {
 		at := r.IntN(len(b))
 		switch r.IntN(4) {
-		case 0:
-			at = r.IntN(min(512, len(b)))
-		case 1:
+		case 0, 1:
+			at = r.IntN(min(2048, len(b)))
+		case 2:
 			at = len(b) - 1 - r.IntN(min(512, len(b)))
 		}
 		b[at] = byte(r.Uint32())
+		if r.IntN(2) == 0 {
+			b[at] = []byte{0, 1, 4, 8, 12, 16, 20, 127, 255}[r.IntN(9)]
+		}
 	}
 	return b
 }
