@@ -28,30 +28,28 @@ func (t *Tokenizer) Sugarme() *sugarme.Tokenizer {
 }
 
 // A Normalizer is the normalizer of a [Tokenizer] for sugarme/tokenizer.
-type Normalizer struct{ t *Tokenizer }
+type Normalizer struct{ Tokenizer *Tokenizer }
 
 // Normalize returns n normalized further, aligned to n's original.
 func (p Normalizer) Normalize(n *normalizer.NormalizedString) (*normalizer.NormalizedString, error) {
-	a := align(n.GetNormalized())
-	for _, st := range p.t.normalize {
-		a = a.rewrite(st)
+	a := alignedText{text: n.GetNormalized()}
+	for _, origin := range n.Alignments() {
+		a.from = append(a.from, span{origin[0], origin[1]})
 	}
-	for i, s := range a.from {
-		if r := n.ConvertOffset(normalizer.NewRange(s.start, s.end, normalizer.NormalizedTarget)); r != nil {
-			a.from[i] = span{r.Start(), r.End()}
-		}
+	for _, st := range p.Tokenizer.normalize {
+		a = a.rewrite(st)
 	}
 	return a.normalized(n.GetOriginal(), n.Shift()), nil
 }
 
 // A PreTokenizer cuts out added tokens, normalizes and splits, as far as the
 // words that the model takes.
-type PreTokenizer struct{ t *Tokenizer }
+type PreTokenizer struct{ Tokenizer *Tokenizer }
 
 // PreTokenize splits p, of which it takes the original text.
 func (p PreTokenizer) PreTokenize(s *sugarme.PreTokenizedString) (*sugarme.PreTokenizedString, error) {
 	return s.Split(func(_ int, n *normalizer.NormalizedString) []sugarme.SplitIdx {
-		c := sugarmeCut{t: p.t, original: n.GetOriginal(), shift: n.Shift()}
+		c := sugarmeCut{t: p.Tokenizer, original: n.GetOriginal(), shift: n.Shift()}
 		c.text(align(c.original))
 		return c.splits
 	}), nil
@@ -70,15 +68,15 @@ func (c *sugarmeCut) text(a alignedText) {
 		for _, st := range c.t.normalize {
 			piece = piece.rewrite(st)
 		}
-		cutAligned(piece, c.t.normalized, func(part alignedText, first bool) {
-			c.words(part.rewrite(c.t.words.prepare(start && first)))
+		cutAligned(piece, c.t.normalized, func(part alignedText, begins bool) {
+			c.words(part.rewrite(c.t.words.prepare(start && begins)))
 		}, c.token)
 	}, c.token)
 }
 
-// cutAligned calls text for what stands between added tokens and token for
-// these, in order; first marks what a begins with.
-func cutAligned(a alignedText, by *cutter, text func(part alignedText, first bool), token func(alignedText, *addedSpec)) {
+// cutAligned calls text for what stands between added tokens, and whether a
+// begins with it, and token for these, in order.
+func cutAligned(a alignedText, by *cutter, text func(part alignedText, begins bool), token func(alignedText, *addedSpec)) {
 	for at := 0; at < len(a.text); {
 		before, added, after := by.next(a.text[at:], true)
 		if before != "" {
@@ -136,17 +134,17 @@ func (a alignedText) normalized(original string, shift int) *normalizer.Normaliz
 }
 
 // A Model is the model of a [Tokenizer] for sugarme/tokenizer.
-type Model struct{ t *Tokenizer }
+type Model struct{ Tokenizer *Tokenizer }
 
 // Tokenize returns the tokens of a word as the PreTokenizer gives it.
 func (m Model) Tokenize(word string) ([]sugarme.Token, error) {
-	e := m.t.free.get(m.t.model)
-	defer m.t.free.put(e)
+	e := m.Tokenizer.free.get(m.Tokenizer.model)
+	defer m.Tokenizer.free.put(e)
 	ids := e.appendWord(nil, word)
 	start := 0
 	tokens := make([]sugarme.Token, len(ids))
-	for i, end := range m.t.model.ends(e, word, ids) {
-		tokens[i] = sugarme.NewToken(int(ids[i]), m.t.tokens[ids[i]], []int{start, end})
+	for i, end := range m.Tokenizer.model.ends(e, word, ids) {
+		tokens[i] = sugarme.NewToken(int(ids[i]), m.Tokenizer.tokens[ids[i]], []int{start, end})
 		start = end
 	}
 	return tokens, nil
@@ -154,29 +152,29 @@ func (m Model) Tokenize(word string) ([]sugarme.Token, error) {
 
 // TokenToId is [Tokenizer.ID].
 func (m Model) TokenToId(token string) (int, bool) {
-	id, ok := m.t.ID(token)
+	id, ok := m.Tokenizer.ID(token)
 	return int(id), ok
 }
 
 // IdToToken is [Tokenizer.Token].
 func (m Model) IdToToken(id int) (string, bool) {
-	if id < 0 || id >= m.t.Size() || m.t.kind(int32(id)) == absent {
+	if id < 0 || id >= m.Tokenizer.Size() || m.Tokenizer.kind(int32(id)) == absent {
 		return "", false
 	}
-	return m.t.tokens[id], true
+	return m.Tokenizer.tokens[id], true
 }
 
 // GetVocab returns the ids by token, added tokens included.
 func (m Model) GetVocab() map[string]int {
-	vocab := make(map[string]int, len(m.t.ids))
-	for token, id := range m.t.ids {
+	vocab := make(map[string]int, len(m.Tokenizer.ids))
+	for token, id := range m.Tokenizer.ids {
 		vocab[token] = int(id)
 	}
 	return vocab
 }
 
 // GetVocabSize is the number of tokens.
-func (m Model) GetVocabSize() int { return len(m.t.ids) }
+func (m Model) GetVocabSize() int { return len(m.Tokenizer.ids) }
 
 // Save fails: a tokenizer stays the file that it was read from.
 func (m Model) Save(string, ...string) error {
@@ -184,17 +182,17 @@ func (m Model) Save(string, ...string) error {
 }
 
 // A Decoder is the decoder of a [Tokenizer] for sugarme/tokenizer.
-type Decoder struct{ t *Tokenizer }
+type Decoder struct{ Tokenizer *Tokenizer }
 
 // Decode joins tokens to text.
 func (d Decoder) Decode(tokens []string) string {
 	ids := make([]int32, 0, len(tokens))
 	for _, token := range tokens {
-		if id, ok := d.t.ID(token); ok {
+		if id, ok := d.Tokenizer.ID(token); ok {
 			ids = append(ids, id)
 		}
 	}
-	return d.t.Decode(ids, false)
+	return d.Tokenizer.Decode(ids, false)
 }
 
 // DecodeChain is Decode as the one link of a chain.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	sugarme "github.com/sugarme/tokenizer"
+	"github.com/sugarme/tokenizer/normalizer"
 
 	"radpo/internal/tokenizer"
 )
@@ -95,5 +96,59 @@ func TestSugarmePair(t *testing.T) {
 	}
 	if got := encoding.TypeIds[len(encoding.TypeIds)-1]; got != 1 {
 		t.Errorf("the last type id is %d, want 1", got)
+	}
+}
+
+// TestSugarmeNormalizer keeps track of the original through all steps.
+func TestSugarmeNormalizer(t *testing.T) {
+	n, err := tokenizer.Normalizer{Tokenizer: load(t, "mini-unigram")}.Normalize(normalizer.NewNormalizedFrom("  \uFB01ve \u3000e\u0301 "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := n.GetNormalized(), "five \u00E9"; got != want {
+		t.Fatalf("normalized %q, want %q", got, want)
+	}
+	tests := []struct {
+		start, end int
+		want       string
+	}{
+		{0, 2, "\uFB01"},
+		{2, 4, "ve"},
+		{4, 5, " \u3000"},
+		{5, 7, "e\u0301"},
+	}
+	for _, test := range tests {
+		if got := n.RangeOriginal(normalizer.NewRange(test.start, test.end, normalizer.NormalizedTarget)); got != test.want {
+			t.Errorf("bytes %d to %d come from %q, want %q", test.start, test.end, got, test.want)
+		}
+	}
+}
+
+// TestSugarmeParts are the interfaces that the parts are for.
+func TestSugarmeParts(t *testing.T) {
+	tok := load(t, "mini-spm")
+	var (
+		_ normalizer.Normalizer = tokenizer.Normalizer{Tokenizer: tok}
+		_ sugarme.PreTokenizer  = tokenizer.PreTokenizer{Tokenizer: tok}
+		_ sugarme.Decoder       = tokenizer.Decoder{Tokenizer: tok}
+		m sugarme.Model         = tokenizer.Model{Tokenizer: tok}
+	)
+	vocab := m.GetVocab()
+	if len(vocab) != m.GetVocabSize() || m.GetVocabSize() != tok.Size() {
+		t.Errorf("GetVocab has %d tokens, GetVocabSize says %d; want %d", len(vocab), m.GetVocabSize(), tok.Size())
+	}
+	for token, id := range vocab {
+		if got, ok := m.IdToToken(id); got != token || !ok {
+			t.Errorf("IdToToken(%d) = %q, %v; want %q", id, got, ok, token)
+		}
+		if got, ok := m.TokenToId(token); got != id || !ok {
+			t.Errorf("TokenToId(%q) = %d, %v; want %d", token, got, ok, id)
+		}
+	}
+	if _, ok := m.IdToToken(1 << 40); ok {
+		t.Error("an id outside the vocabulary has a token")
+	}
+	if err := m.Save(t.TempDir()); err == nil {
+		t.Error("Save reports no error")
 	}
 }
