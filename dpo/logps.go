@@ -33,9 +33,7 @@ func appendN(dst []int64, v int64, n int) []int64 {
 
 // reference fills the rows' reference log-probabilities with those of p, in
 // micro-batches of at most budget tokens.
-func reference(ctx context.Context, s *torch.Scope, p model.Policy, rows []row, budget int) error {
-	bar := progress.Start(ctx, int64(len(rows)), "pairs")
-	defer bar.Done()
+func reference(ctx context.Context, s *torch.Scope, p model.Policy, rows []row, budget int, bar *progress.Bar) error {
 	for _, batch := range model.Batches(len(rows), budget, func(i int) int { return rows[i].fork().Len() }) {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"radpo/internal/flow"
 	"radpo/internal/hf"
 	"radpo/internal/model"
+	"radpo/internal/progress"
 	"radpo/internal/table"
 	"radpo/internal/torch"
 )
@@ -59,9 +60,10 @@ func runRefs(ctx context.Context, c RefsConfig, in flow.In, out *flow.Out) error
 		return err
 	}
 	err = withPolicy(ctx, in.At(0), c.DType, c.Device, false, func(s *torch.Scope, f *hf.Folder, p model.Policy) error {
+		r := referee{config: c, policy: p, out: out, table: w, bar: progress.Start(ctx, int64(len(rows)), "pairs")}
+		defer r.bar.Done()
 		for i := 0; i < len(rows); i += chunk {
-			part := rows[i:min(i+chunk, len(rows))]
-			if err := refs(ctx, s, p, part, c.MicroTokens, fmt.Sprintf("rows-%08d", i), out, w); err != nil {
+			if err := r.rows(ctx, s, rows[i:min(i+chunk, len(rows))], fmt.Sprintf("rows-%08d", i)); err != nil {
 				return err
 			}
 		}
@@ -73,35 +75,47 @@ func runRefs(ctx context.Context, c RefsConfig, in flow.In, out *flow.Out) error
 	return w.Close()
 }
 
-// refs computes one part unless an earlier run did, and writes it to w.
-func refs(ctx context.Context, s *torch.Scope, p model.Policy, rows []row, budget int, name string, out *flow.Out, w *table.Writer[table.Ref]) error {
-	if _, ok := out.Part(name); !ok {
-		if err := reference(ctx, s, p, rows, budget); err != nil {
+// A referee takes a policy's log-probabilities part by part.
+type referee struct {
+	config RefsConfig
+	policy model.Policy
+	out    *flow.Out
+	table  *table.Writer[table.Ref]
+	bar    *progress.Bar
+}
+
+// rows computes one part unless an earlier run did, and writes it to the table.
+func (r referee) rows(ctx context.Context, s *torch.Scope, rows []row, part string) error {
+	if _, ok := r.out.Part(part); ok {
+		r.bar.Skip(int64(len(rows)))
+	} else {
+		if err := reference(ctx, s, r.policy, rows, r.config.MicroTokens, r.bar); err != nil {
 			return err
 		}
-		err := out.Commit(name, func(dir string) error {
-			part, err := table.Create[table.Ref](dir, nil)
-			if err != nil {
-				return err
-			}
-			for _, r := range rows {
-				ref := table.Ref{PairID: r.id, Chosen: r.refChosen, Rejected: r.refRejected, ChosenTokens: int32(len(r.chosen)), RejectedTokens: int32(len(r.rejected))}
-				if err := part.Write(ref); err != nil {
-					return err
-				}
-			}
-			return part.Close()
-		})
-		if err != nil {
+		if err := r.out.Commit(part, func(dir string) error { return writeRefs(dir, rows) }); err != nil {
 			return err
 		}
 	}
-	dir, _ := out.Part(name)
+	dir, _ := r.out.Part(part)
 	done, err := table.ReadAll[table.Ref](dir)
 	if err != nil {
 		return err
 	}
-	return w.Write(done...)
+	return r.table.Write(done...)
+}
+
+func writeRefs(dir string, rows []row) error {
+	w, err := table.Create[table.Ref](dir, nil)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		ref := table.Ref{PairID: r.id, Chosen: r.refChosen, Rejected: r.refRejected, ChosenTokens: int32(len(r.chosen)), RejectedTokens: int32(len(r.rejected))}
+		if err := w.Write(ref); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) error {

@@ -33,7 +33,7 @@ func (t *trainer) perEpoch() int { return (len(t.rows) + t.config.Batch - 1) / t
 func (t *trainer) run(ctx context.Context, s *torch.Scope, save func() error) error {
 	bar := progress.Start(ctx, int64(t.total()), "steps")
 	defer bar.Done()
-	bar.Set(int64(len(t.history)))
+	bar.Skip(int64(len(t.history)))
 	for i := len(t.history); i < t.total(); i++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -42,7 +42,7 @@ func withTrainer(t *testing.T, c configs.DPO, d torch.DType, fn func(*torch.Scop
 		if err != nil {
 			return err
 		}
-		if err := reference(context.Background(), s, p, rows, c.MicroTokens); err != nil {
+		if err := reference(context.Background(), s, p, rows, c.MicroTokens, nil); err != nil {
 			return err
 		}
 		fn(s, &trainer{config: c, policy: p, rows: rows, opt: newOptimizer(s, p, c)})

@@ -17,17 +17,21 @@ import (
 // small is the built-in run cut down to seconds.
 func small(t testing.TB, sets ...string) configs.Config {
 	t.Helper()
-	text, err := configs.Preset("demo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sets = append([]string{"prompts.held_out=6", "prompts.per_iteration=80", "sampler.n=3", "sampler.max_tokens=24",
-		"dpo.epochs=1", "dpo.batch=32", "dpo.save_every=2", "eval.goals=[2, 10]"}, sets...)
-	c, err := configs.Parse("demo.yaml", text, sets)
+	c, err := shrink(sets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func shrink(sets []string) (configs.Config, error) {
+	text, err := configs.Preset("demo")
+	if err != nil {
+		return configs.Config{}, err
+	}
+	sets = append([]string{"prompts.held_out=6", "prompts.per_iteration=80", "sampler.n=3", "sampler.max_tokens=24",
+		"dpo.epochs=1", "dpo.batch=32", "dpo.save_every=2", "eval.goals=[2, 10]"}, sets...)
+	return configs.Parse("demo.yaml", text, sets)
 }
 
 func TestLoop(t *testing.T) {

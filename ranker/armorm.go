@@ -7,7 +7,6 @@ import (
 
 	"radpo/internal/hf"
 	"radpo/internal/model"
-	"radpo/internal/progress"
 	"radpo/internal/tokenizer"
 	"radpo/internal/torch"
 )
@@ -120,8 +119,6 @@ func (a *armoRM) rate(s *torch.Scope, hidden torch.Tensor, last, gates []int64) 
 
 // batches calls fn with groups of similar length, under the token budget.
 func batches(ctx context.Context, s *torch.Scope, groups []group, fn func(*torch.Scope, []int, model.Forks) error) error {
-	bar := progress.Start(ctx, int64(len(groups)), "prompts")
-	defer bar.Done()
 	for _, at := range model.Batches(len(groups), budget, func(i int) int { return groups[i].fork.Len() }) {
 		err := ctx.Err()
 		if err != nil {
@@ -137,7 +134,6 @@ func batches(ctx context.Context, s *torch.Scope, groups []group, fn func(*torch
 		if err != nil {
 			return err
 		}
-		bar.Add(int64(len(at)))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"radpo/internal/flow"
 	"radpo/internal/hf"
 	"radpo/internal/model"
+	"radpo/internal/progress"
 	"radpo/internal/table"
 	"radpo/internal/torch"
 )
@@ -104,6 +105,8 @@ func join(prompts string, samples []table.Sample) ([]Request, error) {
 
 // segments rates what earlier runs have not and writes every score to w.
 func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request, samples []table.Sample, out *flow.Out, w *table.Writer[table.Score]) error {
+	bar := progress.Start(ctx, int64(len(requests)), "prompts")
+	defer bar.Done()
 	for i := 0; i*segment < len(requests); i++ {
 		part := fmt.Sprintf("segment-%06d", i)
 		batch := requests[i*segment : min((i+1)*segment, len(requests))]
@@ -113,7 +116,9 @@ func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request,
 		}
 		own := samples[:n]
 		samples = samples[n:]
-		if _, ok := out.Part(part); !ok {
+		if _, ok := out.Part(part); ok {
+			bar.Skip(int64(len(batch)))
+		} else {
 			ratings, err := r.Rank(ctx, s, batch)
 			if err != nil {
 				return err
@@ -121,6 +126,7 @@ func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request,
 			if err := out.Commit(part, func(dir string) error { return write(dir, own, ratings) }); err != nil {
 				return err
 			}
+			bar.Add(int64(len(batch)))
 		}
 		dir, _ := out.Part(part)
 		rows, err := table.ReadAll[table.Score](dir)

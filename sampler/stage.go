@@ -122,16 +122,18 @@ func (w *worker) segments(ctx context.Context, s *torch.Scope, f *hf.Folder, pro
 	bar := progress.Start(ctx, int64(len(prompts)), "prompts")
 	defer bar.Done()
 	for i := 0; i*segment < len(prompts); i++ {
-		if _, ok := out.Part(part(i)); !ok {
-			rows, err := w.sample(ctx, s, p, prompts[i*segment:min((i+1)*segment, len(prompts))], bar)
-			if err != nil {
-				return err
-			}
-			if err := out.Commit(part(i), func(dir string) error { return write(dir, rows) }); err != nil {
-				return err
-			}
+		own := prompts[i*segment : min((i+1)*segment, len(prompts))]
+		if _, ok := out.Part(part(i)); ok {
+			bar.Skip(int64(len(own)))
+			continue
 		}
-		bar.Set(int64(min((i+1)*segment, len(prompts))))
+		rows, err := w.sample(ctx, s, p, own, bar)
+		if err != nil {
+			return err
+		}
+		if err := out.Commit(part(i), func(dir string) error { return write(dir, rows) }); err != nil {
+			return err
+		}
 	}
 	return nil
 }
