@@ -1,6 +1,8 @@
 package tokenizer_test
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +14,9 @@ import (
 
 // benchText is 10 MB or more of the file named by TOKENIZER_BENCH_TEXT, in
 // pieces of 8,000 bytes; without it, of the vectors' texts.
+//
+// With tools/golden/tokenizer_bench.py on the same text this gives the table
+// of speeds against the reference, ids proven equal by their digests.
 func benchText(b *testing.B) (pieces []string, size int) {
 	b.Helper()
 	var text string
@@ -43,6 +48,7 @@ func BenchmarkEncode(b *testing.B) {
 	for _, family := range families {
 		b.Run(family, func(b *testing.B) {
 			tok := load(b, family)
+			b.Logf("ids %x", digest(tok, pieces)[:8])
 			var ids []int32
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
@@ -53,6 +59,20 @@ func BenchmarkEncode(b *testing.B) {
 			}
 		})
 	}
+}
+
+// digest names all the ids; tools/golden/tokenizer_bench.py prints the reference's.
+func digest(tok *tokenizer.Tokenizer, pieces []string) []byte {
+	sum := sha256.New()
+	var raw []byte
+	for _, piece := range pieces {
+		raw = raw[:0]
+		for _, id := range tok.AppendIDs(nil, piece, true) {
+			raw = binary.LittleEndian.AppendUint32(raw, uint32(id))
+		}
+		sum.Write(raw)
+	}
+	return sum.Sum(nil)
 }
 
 // BenchmarkSugarme is the same by way of sugarme's Encoding, on a tenth of the text.

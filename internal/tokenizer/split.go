@@ -30,10 +30,11 @@ func wholeText(s string) int { return len(s) }
 // digits go together.
 type scanner struct {
 	classes *[utf8.MaxRune + 1]class
-	digits  int
+	digits  int  // the most in a word
+	lines   bool // a run of white space ends after its last line break
 }
 
-func newScanner(digits int) *scanner { return &scanner{classes(), digits} }
+func newScanner(digits int) *scanner { return &scanner{classes(), digits, true} }
 
 func (c *scanner) split(s string) int {
 	if s[0] == '\'' {
@@ -99,9 +100,9 @@ func (c *scanner) run(s string, i int, want class) int {
 	return i
 }
 
-// spaces is `\s*[\r\n]+|\s+(?!\S)|\s+` on a run of white space: up to its last
-// line break; without one all of it at the end of the text, else all but the
-// last code point, but at least one.
+// spaces is `\s*[\r\n]+|\s+(?!\S)|\s+` on a run of white space, the first part only
+// with lines: up to its last line break; without one all of it at the end of
+// the text, else all but the last code point, but at least one.
 func (c *scanner) spaces(s string) int {
 	end, last, afterBreak := 0, 0, 0
 	for end < len(s) {
@@ -111,7 +112,7 @@ func (c *scanner) spaces(s string) int {
 		}
 		last = end
 		end += n
-		if k == newline {
+		if k == newline && c.lines {
 			afterBreak = end
 		}
 	}
@@ -128,7 +129,7 @@ func (c *scanner) spaces(s string) int {
 // breaks are white space like any other.
 type gpt2 struct{ scanner }
 
-func newGPT2Splitter() splitter { return (&gpt2{*newScanner(0)}).split }
+func newGPT2Splitter() splitter { return (&gpt2{scanner{classes: classes()}}).split }
 
 func (g *gpt2) split(s string) int {
 	if s[0] == '\'' {
@@ -145,22 +146,6 @@ func (g *gpt2) split(s string) int {
 		return g.run(s, n, k)
 	}
 	return g.spaces(s)
-}
-
-func (g *gpt2) spaces(s string) int {
-	end, last := 0, 0
-	for end < len(s) {
-		k, n := g.at(s, end)
-		if k != space && k != newline {
-			break
-		}
-		last = end
-		end += n
-	}
-	if end == len(s) || last == 0 {
-		return end
-	}
-	return last
 }
 
 // contraction is the length of `'s|'t|'re|'ve|'m|'ll|'d` at s, or 0. Folding
