@@ -30,7 +30,8 @@ type Template struct {
 var DefaultClock = time.Date(2024, time.July, 26, 0, 0, 0, 0, time.UTC)
 
 // New makes a template of Jinja source. vars are its variables beside the
-// conversation, such as bos_token and eos_token.
+// conversation, such as bos_token and eos_token. The tokenizer is taken to put
+// BOS in front of a text that has none; Load finds out.
 func New(source string, vars map[string]string) (*Template, error) {
 	parsed, err := jinja.Parse(source)
 	if err != nil {

@@ -36,7 +36,7 @@ func (in *interp) member(v Value, name string) (Value, bool) {
 			return bind(v, name, m), true
 		}
 	case *List:
-		if m, ok := listMethods[name]; ok && v.Kind <= Tuple {
+		if m, ok := listMethods[name]; ok && v.indexable() {
 			return bind(v, name, m), true
 		}
 	}
@@ -45,7 +45,7 @@ func (in *interp) member(v Value, name string) (Value, bool) {
 
 // bind closes a method over its value.
 func bind[T Value](v T, name string, m method[T]) *Func {
-	return &Func{name, func(in *interp, args *callArgs) Value {
+	return &Func{name: name, call: func(in *interp, args *callArgs) Value {
 		args.expect(name, m.least, m.most, m.names...)
 		return m.fn(in, v, args)
 	}}
@@ -166,7 +166,7 @@ func (in *interp) sliceString(s string, bounds [3]Value) string {
 	if step == 1 {
 		return fromRune(s, start)[:len(fromRune(s, start))-len(fromRune(s, max(start, stop)))]
 	}
-	in.work(len(s), charBytes)
+	in.work(2*len(s), charBytes)
 	runes := []rune(s)
 	var out []rune
 	for i := start; step > 0 && i < stop || step < 0 && i > stop; i += step {

@@ -137,8 +137,10 @@ func indentFilter(in *interp, v Value, args *callArgs) Value {
 }
 
 func truncateFilter(in *interp, v Value, args *callArgs) Value {
-	s := []rune(in.str(v))
-	in.work(len(s), charBytes)
+	size, ok := length(v)
+	if !ok {
+		fail("a value of type %s has no length", typeName(v))
+	}
 	n := needInt(args.get(0, "length", int64(255)), "a length")
 	end := []rune(needString(args.get(2, "end", "..."), "an end"))
 	leeway := 5
@@ -148,9 +150,11 @@ func truncateFilter(in *interp, v Value, args *callArgs) Value {
 	if n < len(end) || leeway < 0 {
 		fail("truncate needs a length of at least its end's and a leeway of at least 0")
 	}
-	if len(s) <= n+leeway {
-		return string(s)
+	in.work(size, charBytes)
+	if size <= n+leeway {
+		return v
 	}
+	s := []rune(needString(v, "a text to truncate"))
 	head := string(s[:n-len(end)])
 	if !truth(args.get(1, "killwords", false)) {
 		if i := strings.LastIndexByte(head, ' '); i >= 0 {

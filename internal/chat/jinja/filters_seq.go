@@ -145,19 +145,23 @@ func (in *interp) sorted(items []Value, key func(Value) Value, reverse bool) []V
 func sortFilter(in *interp, v Value, args *callArgs) Value {
 	attribute := args.get(2, "attribute", nil)
 	caseSensitive := truth(args.get(1, "case_sensitive", false))
-	key := in.sortKey(attribute, caseSensitive)
-	if s, ok := attribute.(string); ok && strings.Contains(s, ",") {
-		var keys []func(Value) Value
+	attributes := []Value{attribute}
+	if s, ok := attribute.(string); ok {
+		attributes = attributes[:0]
 		for _, part := range strings.Split(s, ",") {
-			keys = append(keys, in.sortKey(part, caseSensitive))
+			attributes = append(attributes, part)
 		}
-		key = func(v Value) Value {
-			l := NewList()
-			for _, k := range keys {
-				l.Items = append(l.Items, k(v))
-			}
-			return l
+	}
+	var keys []func(Value) Value
+	for _, a := range attributes {
+		keys = append(keys, in.sortKey(a, caseSensitive))
+	}
+	key := func(v Value) Value {
+		l := NewList() // a list even for one key: equal Undefined values do not fail there
+		for _, k := range keys {
+			l.Items = append(l.Items, k(v))
 		}
+		return l
 	}
 	return NewList(in.sorted(in.iterate(v), key, truth(args.get(0, "reverse", false)))...)
 }
@@ -238,6 +242,15 @@ func batchFilter(in *interp, v Value, args *callArgs) Value {
 	return generator(out)
 }
 
+// iterateTrue is iterate for the filters that take any false value, such as
+// none, for an empty sequence.
+func (in *interp) iterateTrue(v Value) []Value {
+	if !truth(v) {
+		return nil
+	}
+	return in.iterate(v)
+}
+
 // mapFilter is map(attribute=…, default=…) or map("filter", arguments…).
 func mapFilter(in *interp, v Value, args *callArgs) Value {
 	var fn func(Value) Value
@@ -252,7 +265,7 @@ func mapFilter(in *interp, v Value, args *callArgs) Value {
 		}
 		fn = in.getter(attribute, args.get(1, "default", nil))
 	}
-	items := in.iterate(v)
+	items := in.iterateTrue(v)
 	out := make([]Value, len(items))
 	for i, item := range items {
 		in.step()
@@ -276,7 +289,7 @@ func selectFilter(want, attribute bool) func(*interp, Value, *callArgs) Value {
 			holds = func(v Value) bool { return in.test(name, v, rest) }
 		}
 		var out []Value
-		for _, item := range in.iterate(v) {
+		for _, item := range in.iterateTrue(v) {
 			in.step()
 			if holds(get(item)) == want {
 				out = append(out, item)

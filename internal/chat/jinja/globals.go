@@ -2,13 +2,13 @@ package jinja
 
 // globals are the functions that every template sees.
 var globals = map[string]*Func{
-	"range":           {"range", rangeOf},
-	"dict":            {"dict", dictOf},
-	"namespace":       {"namespace", namespaceOf},
-	"raise_exception": {"raise_exception", raise},
-	"strftime_now":    {"strftime_now", strftimeNow},
-	"joiner":          {"joiner", joinerOf},
-	"cycler":          {"cycler", cyclerOf},
+	"range":           {name: "range", call: rangeOf},
+	"dict":            {name: "dict", call: dictOf},
+	"namespace":       {name: "namespace", call: namespaceOf},
+	"raise_exception": {name: "raise_exception", call: raise},
+	"strftime_now":    {name: "strftime_now", call: strftimeNow},
+	"joiner":          {name: "joiner", call: joinerOf},
+	"cycler":          {name: "cycler", call: cyclerOf},
 }
 
 func rangeOf(in *interp, args *callArgs) Value {
@@ -54,6 +54,9 @@ func dictOf(in *interp, args *callArgs) Value {
 			d = src.clone()
 			continue
 		}
+		if u, ok := v.(*Undefined); ok {
+			u.fail()
+		}
 		for _, pair := range in.iterate(v) {
 			kv := in.iterate(pair)
 			if len(kv) != 2 {
@@ -90,7 +93,7 @@ func joinerOf(_ *interp, args *callArgs) Value {
 	args.expect("joiner", 0, 1, "sep")
 	sep := args.get(0, "sep", ", ")
 	used := false
-	return &Func{"joiner", func(*interp, *callArgs) Value {
+	return &Func{name: "joiner", call: func(*interp, *callArgs) Value {
 		if !used {
 			used = true
 			return ""
@@ -106,7 +109,7 @@ func cyclerOf(_ *interp, args *callArgs) Value {
 	i := 0
 	attrs := NewDict()
 	move := func(next func() Value) *Func {
-		return &Func{"cycler", func(*interp, *callArgs) Value { return next() }}
+		return &Func{name: "cycler", call: func(*interp, *callArgs) Value { return next() }}
 	}
 	set := func() { attrs.set("current", args.pos[i]) }
 	attrs.set("next", move(func() Value {

@@ -339,7 +339,11 @@ func (lx *lexer) number(rest string) {
 			n, k = m, tFloat
 		}
 	}
-	lx.emit(k, strings.ReplaceAll(rest[:n], "_", ""))
+	text := strings.ReplaceAll(rest[:n], "_", "")
+	if k == tInt && len(text) > 1 && text[0] == '0' && isDigit(text[1]) && strings.Trim(text, "0") != "" {
+		fail("number %s has a leading zero", text)
+	}
+	lx.emit(k, text)
 	lx.advance(lx.pos + n)
 }
 

@@ -33,9 +33,9 @@ func (l *loop) attr(name string) (Value, bool) {
 	case "nextitem":
 		return l.neighbour(1, "there is no next item: it"), true
 	case "cycle":
-		return &Func{"cycle", l.cycle}, true
+		return &Func{name: "cycle", call: l.cycle}, true
 	case "changed":
-		return &Func{"changed", l.isChanged}, true
+		return &Func{name: "changed", call: l.isChanged}, true
 	}
 	return nil, false
 }

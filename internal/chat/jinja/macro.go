@@ -22,7 +22,7 @@ func (m *macroDef) exec(in *interp) flow {
 // bind makes the macro callable with the scope it stands in.
 func (m *macroDef) bind(in *interp) *Func {
 	outer := in.scope
-	return &Func{m.name, func(in *interp, args *callArgs) Value {
+	return &Func{name: m.name, macro: true, call: func(in *interp, args *callArgs) Value {
 		in.depth++
 		if in.depth > MaxDepth {
 			fail("macros call each other deeper than %d", MaxDepth)

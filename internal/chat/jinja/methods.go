@@ -3,8 +3,8 @@ package jinja
 // dictMethods are the methods of Python's dict that change nothing; the
 // others exist and fail, as in Jinja2's immutable sandbox.
 var dictMethods = map[string]method[*Dict]{
-	"keys":   {fn: func(in *interp, d *Dict, _ *callArgs) Value { return &List{Items: in.iterate(d), Kind: View} }},
-	"values": {fn: func(_ *interp, d *Dict, _ *callArgs) Value { return &List{Items: d.vals, Kind: View} }},
+	"keys":   {fn: func(in *interp, d *Dict, _ *callArgs) Value { return &List{Items: in.iterate(d), Kind: Keys} }},
+	"values": {fn: func(_ *interp, d *Dict, _ *callArgs) Value { return &List{Items: d.vals, Kind: Values} }},
 	"items":  {fn: func(in *interp, d *Dict, _ *callArgs) Value { return in.itemsView(d) }},
 	"copy":   {fn: func(in *interp, d *Dict, _ *callArgs) Value { in.work(d.Len(), 1); return d.clone() }},
 	"get": {1, 2, nil, func(in *interp, d *Dict, args *callArgs) Value {
@@ -20,10 +20,10 @@ var dictMethods = map[string]method[*Dict]{
 
 func (in *interp) itemsView(d *Dict) *List {
 	in.work(2*d.Len(), makeItems)
-	return &List{Items: d.pairs(), Kind: View}
+	return &List{Items: d.pairs(), Kind: Items}
 }
 
-// listMethods are those of list and tuple.
+// listMethods are those of list, tuple and range.
 var listMethods = map[string]method[*List]{
 	"copy":   {fn: func(in *interp, l *List, _ *callArgs) Value { return in.slice(l, [3]Value{}) }},
 	"count":  {1, 1, nil, listCount},

@@ -253,7 +253,7 @@ func (in *interp) equalLists(x, y *List) bool {
 	if x == y {
 		return true
 	}
-	if x.Kind != y.Kind || x.Kind >= View || len(x.Items) != len(y.Items) {
+	if x.Kind != y.Kind || !x.indexable() || len(x.Items) != len(y.Items) {
 		return false
 	}
 	for i := range x.Items {

@@ -110,9 +110,15 @@ func (p *parser) body(ends ...string) (body []stmt, end string) {
 	}
 }
 
+// open reads the end of a tag that has a body; a colon before it is allowed.
+func (p *parser) open() {
+	p.accept(tOp, ":")
+	p.expect(tBlockEnd, "")
+}
+
 // block reads `%} body {% end %}`.
 func (p *parser) block(end string) []stmt {
-	p.expect(tBlockEnd, "")
+	p.open()
 	body, _ := p.body(end)
 	p.expect(tBlockEnd, "")
 	return body
@@ -158,7 +164,7 @@ func (p *parser) ifStmt(line int) stmt {
 	s := &ifStmt{line: line}
 	for {
 		s.tests = append(s.tests, p.tuple(false))
-		p.expect(tBlockEnd, "")
+		p.open()
 		body, end := p.body("elif", "else", "endif")
 		s.bodies = append(s.bodies, body)
 		if end == "elif" {
@@ -183,7 +189,7 @@ func (p *parser) forStmt(line int) stmt {
 	if p.accept(tName, "recursive") {
 		fail("recursive loops are not supported: use a macro that calls itself")
 	}
-	p.expect(tBlockEnd, "")
+	p.open()
 	p.loops++
 	var end string
 	s.body, end = p.body("else", "endfor")
@@ -266,7 +272,7 @@ func (p *parser) filterChain() *filterExpr {
 
 func (p *parser) withStmt(line int) stmt {
 	s := &withStmt{line: line}
-	for p.peek().kind != tBlockEnd {
+	for p.peek().kind != tBlockEnd && !p.at(tOp, ":") {
 		if len(s.targets) > 0 {
 			p.expect(tOp, ",")
 		}

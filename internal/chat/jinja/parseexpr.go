@@ -294,30 +294,43 @@ func (p *parser) dot(e expr) expr {
 	return nil
 }
 
+// subscript reads an index or a slice. Several indices, or none, are a tuple.
 func (p *parser) subscript(e expr) expr {
-	var parts [3]expr
-	colons := 0
+	if p.at(tOp, ":") {
+		return p.slice(e, nil)
+	}
+	var items []expr
 	for !p.at(tOp, "]") {
-		if p.accept(tOp, ":") {
-			colons++
-			if colons > 2 {
-				fail("a slice has too many colons")
-			}
-			continue
+		if items != nil {
+			p.expect(tOp, ",")
 		}
-		if parts[colons] != nil {
-			fail("expected ']', not %s", describe(p.peek()))
+		items = append(items, p.expr())
+		if len(items) == 1 && p.at(tOp, ":") {
+			return p.slice(e, items[0])
 		}
-		parts[colons] = p.expr()
+	}
+	p.next()
+	if len(items) == 1 {
+		return &itemExpr{e, items[0]}
+	}
+	return &itemExpr{e, &listExpr{items, Tuple}}
+}
+
+// slice reads the rest of a slice from its first colon.
+func (p *parser) slice(e, start expr) expr {
+	bound := func() expr {
+		if p.at(tOp, ":") || p.at(tOp, "]") {
+			return nil
+		}
+		return p.expr()
+	}
+	p.expect(tOp, ":")
+	s := &sliceExpr{e: e, start: start, stop: bound()}
+	if p.accept(tOp, ":") {
+		s.step = bound()
 	}
 	p.expect(tOp, "]")
-	if colons > 0 {
-		return &sliceExpr{e, parts[0], parts[1], parts[2]}
-	}
-	if parts[0] == nil {
-		fail("an index is missing in []")
-	}
-	return &itemExpr{e, parts[0]}
+	return s
 }
 
 func (p *parser) filtersAndTests(e expr) expr {

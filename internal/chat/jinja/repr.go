@@ -51,7 +51,11 @@ func writeRepr(b *strings.Builder, v Value, depth int) {
 		writeRepr(b, v.attrs, depth+1)
 		b.WriteByte('>')
 	case *Func:
-		b.WriteString("<function " + v.name + ">")
+		if v.macro {
+			b.WriteString("<Macro '" + v.name + "'>")
+		} else {
+			b.WriteString("<function " + v.name + ">")
+		}
 	default:
 		fmt.Fprintf(b, "<%s>", typeName(v))
 	}
@@ -65,8 +69,8 @@ func reprList(b *strings.Builder, l *List, depth int) {
 		if len(l.Items) == 1 {
 			end = ",)"
 		}
-	case View:
-		open, end = "dict_view([", "])"
+	case Keys, Values, Items:
+		open, end = typeName(l)+"([", "])"
 	case Range:
 		b.WriteString(rangeRepr(l))
 		return

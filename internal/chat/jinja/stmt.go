@@ -190,7 +190,7 @@ type filterStmt struct {
 func (s *filterStmt) exec(in *interp) flow {
 	text := in.captureBlock(s.body)
 	in.line = s.line
-	in.print(in.str(s.filters.apply(in, text)))
+	in.print(needString(s.filters.apply(in, text), "the result of a filter block"))
 	return goOn
 }
 

@@ -15,7 +15,9 @@ const (
 	PlainList ListKind = iota
 	Tuple
 	Range
-	View      // dict.keys(), values(), items(): a length, no positions
+	Keys // of a dict, as its values and items: a length, no positions
+	Values
+	Items
 	Generator // result of map, select, …: no length, read once
 )
 
@@ -56,8 +58,9 @@ type namespace struct{ attrs *Dict }
 
 // Func is a callable: a macro, a method bound to its value, or a global.
 type Func struct {
-	name string
-	call func(in *interp, args *callArgs) Value
+	name  string
+	call  func(in *interp, args *callArgs) Value
+	macro bool
 }
 
 // callArgs are a call's arguments, evaluated.
@@ -134,7 +137,7 @@ func typeName(v Value) string {
 	case *Dict:
 		return "dict"
 	case *List:
-		return [...]string{"list", "tuple", "range", "dict view", "generator"}[v.Kind]
+		return [...]string{"list", "tuple", "range", "dict_keys", "dict_values", "dict_items", "generator"}[v.Kind]
 	case *Undefined:
 		return "Undefined"
 	case *namespace:
