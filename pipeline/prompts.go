@@ -78,7 +78,7 @@ func readPrompts(path string) (prompts []table.Prompt, duplicates int, err error
 func (c promptConfig) assign(prompts []table.Prompt) error {
 	need := c.HeldOut + max(1, c.PerIteration*c.Iterations)
 	if len(prompts) < need {
-		return fmt.Errorf("%d prompts, and prompts.held_out %d with prompts.per_iteration %d over %d iterations need at least %d",
+		return inputError("%d prompts, and prompts.held_out %d with prompts.per_iteration %d over %d iterations need at least %d",
 			len(prompts), c.HeldOut, c.PerIteration, c.Iterations, need)
 	}
 	order := rand.New(rand.NewPCG(uint64(c.Seed), 0x5eed)).Perm(len(prompts))

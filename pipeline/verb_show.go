@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"radpo/dpo"
 	"radpo/internal/table"
@@ -196,7 +197,11 @@ func prose(lines io.Reader, w io.Writer) error {
 			if err = errors.Join(err, dec.Decode(&value)); err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "%v: %s\n", name, plainly(value))
+			text := plainly(value)
+			if !strings.HasPrefix(text, "\n") {
+				text = " " + text
+			}
+			fmt.Fprintf(out, "%v:%s\n", name, text)
 		}
 		if _, err := dec.Token(); err != nil {
 			return err
@@ -210,11 +215,21 @@ func plainly(v any) string {
 	case []any:
 		return listed(v)
 	case map[string]any:
-		return fmt.Sprintf("%v: %v", v["role"], v["content"])
+		return printable(fmt.Sprintf("%v: %v", v["role"], v["content"]))
 	case string:
-		return v
+		return printable(v)
 	}
 	return fmt.Sprint(v)
+}
+
+// printable is a model's text without what would steer a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 func listed(list []any) string {

@@ -17,7 +17,7 @@ var ErrDamaged = errors.New("the run folder is damaged: delete the artifacts' fo
 // Verify hashes every file of a run folder's artifacts and names to w each
 // that is not as recorded.
 func Verify(ctx context.Context, dir string, w io.Writer) error {
-	if _, err := os.Stat(filepath.Join(dir, "manifest.jsonl")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, "artifacts")); err != nil {
 		return inputError("%s is no run folder: %w", dir, err)
 	}
 	store, err := flow.Open(dir)

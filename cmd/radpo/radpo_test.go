@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"radpo/internal/flow"
+	"radpo/internal/hf"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"radpo": main})
+}
+
+// TestScripts runs testdata/*.txtar. Beside testscript's own, their commands are
+//
+//	status N PROGRAM ARG…      runs a program that must exit with N
+//	hold DIR                   takes a run folder for as long as the script lasts
+//	copydir FROM TO            copies a folder of plain files
+//	shorten FILE N             cuts N bytes off a file
+//	drop FOLDER TENSOR         takes a tensor out of a model folder
+//
+// and $FOLDERS, $MODELS and $DPO are folders of test data.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			for name, dir := range map[string]string{"FOLDERS": "testdata/folders", "MODELS": "../../internal/model/testdata", "DPO": "../../dpo/testdata"} {
+				path, err := filepath.Abs(dir)
+				if err != nil {
+					return err
+				}
+				e.Setenv(name, path)
+			}
+			e.Setenv("HF_HOME", e.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status, "hold": hold, "copydir": copydir, "shorten": shorten, "drop": drop,
+		},
+	})
+}
+
+func status(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit := (*exec.ExitError)(nil)
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+func hold(ts *testscript.TestScript, _ bool, args []string) {
+	store, err := flow.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Defer(func() { store.Close() })
+}
+
+func copydir(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
+}
+
+func shorten(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()-n))
+}
+
+func drop(ts *testscript.TestScript, _ bool, args []string) {
+	path := filepath.Join(ts.MkAbs(args[0]), "model.safetensors")
+	f, err := hf.OpenFile(path)
+	ts.Check(err)
+	defer f.Close()
+	var rest []hf.Tensor
+	for _, t := range f.Tensors {
+		if t.Name != args[1] {
+			rest = append(rest, t)
+		}
+	}
+	ts.Check(os.Remove(path))
+	ts.Check(hf.WriteFile(path, rest, map[string]string{"format": "pt"}))
+}
