@@ -138,3 +138,21 @@ func TestNewRefusesBadTemplates(t *testing.T) {
 		t.Errorf("got %v, want an error that names the line and the tag", err)
 	}
 }
+
+// The budgets that stop hostile templates leave room for real conversations.
+func TestLongConversationsFitTheBudgets(t *testing.T) {
+	var long []chat.Message
+	for range 250 {
+		long = append(long, talk("user", strings.Repeat("A question? ", 170), "assistant", strings.Repeat("An answer. ", 190))...)
+	}
+	wide := talk("user", strings.Repeat("wörd ", 250_000))
+	for _, name := range []string{"llama2", "llama3", "llama3.1", "qwen2", "qwen2.5", "qwen3", "mistral-old", "mistral-v0.3", "gemma", "gemma3", "zephyr", "phi3",
+		"deepseek-r1", "gpt-oss", "smollm3", "glm4.5"} {
+		tmpl := load(t, name, tokens)
+		for _, messages := range [][]chat.Message{long, wide} {
+			if text, err := tmpl.Render(messages, true); err != nil || len(text) < 1_000_000 {
+				t.Errorf("%s: got %d bytes (%v), want a megabyte", name, len(text), err)
+			}
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package jinja
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // attr is v.name: an attribute or method if v has it, else the item of that
 // name, as Jinja2 does.
@@ -13,7 +16,16 @@ func (in *interp) attr(v Value, name string) Value {
 			return item
 		}
 	}
+	private(name)
 	return undefined(typeName(v) + " attribute '" + name + "'")
+}
+
+// private refuses Python's inner attributes: no template needs them, and only
+// attacks ask for them. (Jinja2 fails a step later, when the value is used.)
+func private(name string) {
+	if strings.HasPrefix(name, "__") {
+		fail("access to %s is not allowed", clip(name))
+	}
 }
 
 // member looks for an attribute proper.
@@ -66,7 +78,7 @@ func (in *interp) item(v, key Value) Value {
 		box.fail()
 	case *Dict:
 		in.key(key)
-		if hashable(key) {
+		if in.hashable(key) {
 			if item, ok := box.get(key); ok {
 				return item
 			}
@@ -90,6 +102,7 @@ func (in *interp) item(v, key Value) Value {
 		if m, ok := in.member(v, name); ok {
 			return m
 		}
+		private(name)
 	}
 	return undefined(typeName(v) + " item " + clip(in.repr(key)))
 }
@@ -102,7 +115,9 @@ func clip(s string) string {
 	return s
 }
 
-func hashable(key Value) bool {
+// hashable says whether a value can be a key.
+func (in *interp) hashable(key Value) bool {
+	in.step()
 	switch k := key.(type) {
 	case *Dict:
 		return false
@@ -111,7 +126,7 @@ func hashable(key Value) bool {
 			return false
 		}
 		for _, v := range k.Items {
-			if !hashable(v) {
+			if !in.hashable(v) {
 				return false
 			}
 		}

@@ -253,7 +253,13 @@ func (in *interp) filter(name string, v Value, args *callArgs) Value {
 		fail("unknown filter '%s'", name)
 	}
 	args.expect("filter "+name, f.least, f.most, f.names...)
-	return f.fn(in, v, args)
+	in.depth++ // map may apply map
+	if in.depth > MaxDepth {
+		fail("filters apply each other deeper than %d", MaxDepth)
+	}
+	v = f.fn(in, v, args)
+	in.depth--
+	return v
 }
 
 type testExpr struct {

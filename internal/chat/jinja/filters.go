@@ -319,5 +319,6 @@ func attrFilter(in *interp, v Value, args *callArgs) Value {
 	if m, ok := in.member(v, name); ok {
 		return m
 	}
+	private(name)
 	return undefined(typeName(v) + " attribute '" + clip(name) + "'")
 }

@@ -232,9 +232,10 @@ func batchFilter(in *interp, v Value, args *callArgs) Value {
 		row := NewList(items[:min(n, len(items))]...)
 		items = items[len(row.Items):]
 		if fill := args.get(1, "fill_with", nil); fill != nil {
-			in.work(n, copyItems)
+			in.work(n, makeItems)
+			row.Items = append([]Value(nil), row.Items...)
 			for len(row.Items) < n {
-				row.Items = append(row.Items[:len(row.Items):len(row.Items)], fill)
+				row.Items = append(row.Items, fill)
 			}
 		}
 		out = append(out, row)

@@ -10,7 +10,7 @@ type interp struct {
 	out    *strings.Builder
 	line   int // of the statement that runs
 	ops    int
-	depth  int // macro calls in progress
+	depth  int // macro and filter calls in progress
 	clock  time.Time
 	scope  *scope
 	global map[string]Value

@@ -19,6 +19,6 @@ const (
 	copyBytes = 128 // copied
 	scanBytes = 64  // searched
 	charBytes = 4   // treated character by character
-	copyItems = 8   // copied
+	copyItems = 2   // copied
 	makeItems = 1   // made
 )

@@ -1,6 +1,9 @@
 package jinja
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 var constants = map[string]Value{
 	"true": true, "True": true, "false": false, "False": false, "none": nil, "None": nil,
@@ -173,14 +176,15 @@ func (p *parser) primary() expr {
 		p.noteUse(t.text)
 		return nameExpr(t.text)
 	case tString:
-		s := t.text
-		for p.peek().kind == tString {
-			s += p.next().text
-			if len(s) > MaxSource {
-				fail("a string exceeds %d bytes", MaxSource)
-			}
+		if p.peek().kind != tString {
+			return constExpr{t.text}
 		}
-		return constExpr{s}
+		var b strings.Builder
+		b.WriteString(t.text)
+		for p.peek().kind == tString {
+			b.WriteString(p.next().text)
+		}
+		return constExpr{b.String()}
 	case tInt:
 		return constExpr{parseInt(t.text)}
 	case tFloat:
