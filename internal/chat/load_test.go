@@ -35,7 +35,7 @@ func TestLoad(t *testing.T) {
 		{"cut off", folder(config, `{"chat_template": "x`), "parse tokenizer_config.json: "},
 		{"bad template", folder("chat_template.jinja", "{{"), "parse chat template: "},
 		{"bad tokenizer", folder(config, `{"chat_template": "x"}`, "tokenizer.json", `{"post_processor": [}`), "parse tokenizer.json: "},
-		{"large", folder("chat_template.jinja", strings.Repeat("x", 2<<20)), "read chat_template.jinja: it exceeds 1048576 bytes"},
+		{"large", folder("chat_template.jinja", strings.Repeat("x", 2<<20)), "read chat_template.jinja: it exceeds 262144 bytes"},
 	}
 	for _, test := range tests {
 		tmpl, err := chat.Load(test.files)

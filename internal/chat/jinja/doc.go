@@ -16,5 +16,5 @@
 //
 // A template cannot reach anything but its variables: there is no include,
 // import, extends, file access or reflection. Every render has budgets (see
-// Limits in limits.go); a template that exceeds one fails.
+// limits.go); a template that exceeds one fails.
 package jinja

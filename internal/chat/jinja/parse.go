@@ -9,6 +9,11 @@ type parser struct {
 	depth  int
 	loops  int     // loops around the statement, within its macro
 	macro  *usages // of the macro whose body is read
+
+	// As in Jinja2, an unknown filter or test is an error at once, unless it
+	// stands directly in an if: then only when it runs.
+	inIf    bool
+	unknown string // the first one of the statement, in words
 }
 
 // usages are the special names that a macro's body mentions: they decide which
@@ -92,6 +97,7 @@ func (p *parser) body(ends ...string) (body []stmt, end string) {
 		case tVarBegin:
 			e := p.tuple(true)
 			p.expect(tVarEnd, "")
+			p.refuseUnknown()
 			body = append(body, &printStmt{t.line, e})
 		case tBlockBegin:
 			name := p.name()
@@ -100,7 +106,11 @@ func (p *parser) body(ends ...string) (body []stmt, end string) {
 					return body, name
 				}
 			}
+			inIf := p.inIf
+			p.inIf = name == "if" || name == "set" && inIf
 			body = append(body, p.statement(name, t.line))
+			p.inIf = inIf
+			p.refuseUnknown()
 		default:
 			if len(ends) > 0 {
 				fail("the template ends inside a block: add {%% %s %%}", ends[len(ends)-1])
@@ -114,6 +124,12 @@ func (p *parser) body(ends ...string) (body []stmt, end string) {
 func (p *parser) open() {
 	p.accept(tOp, ":")
 	p.expect(tBlockEnd, "")
+}
+
+func (p *parser) refuseUnknown() {
+	if p.unknown != "" {
+		fail("unknown %s", p.unknown)
+	}
 }
 
 // block reads `%} body {% end %}`.

@@ -36,9 +36,11 @@ func (p *parser) tuple(cond bool) expr {
 
 func (p *parser) expr() expr {
 	defer p.enter()()
+	unknown := p.unknown
 	e := p.or()
 	for n := 0; p.accept(tName, "if"); {
 		chain(&n)
+		defer func() { p.unknown = unknown }()
 		c := &condExpr{test: p.or(), then: e}
 		if p.accept(tName, "else") {
 			c.orElse = p.expr()
@@ -355,6 +357,9 @@ func (p *parser) filtersAndTests(e expr) expr {
 
 func (p *parser) filter(e expr) *filterExpr {
 	f := &filterExpr{value: e, name: p.name()}
+	if _, ok := filters[f.name]; !ok && !p.inIf && p.unknown == "" {
+		p.unknown = "filter '" + f.name + "'"
+	}
 	if p.accept(tOp, "(") {
 		f.args = p.args()
 	}
@@ -364,6 +369,9 @@ func (p *parser) filter(e expr) *filterExpr {
 func (p *parser) test(e expr) expr {
 	t := &testExpr{value: e, negated: p.accept(tName, "not")}
 	t.name = p.name()
+	if _, ok := tests[t.name]; !ok && !p.inIf && p.unknown == "" {
+		p.unknown = "test '" + t.name + "'"
+	}
 	next := p.peek()
 	switch {
 	case p.accept(tOp, "("):
