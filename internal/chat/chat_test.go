@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -155,4 +156,19 @@ func TestLongConversationsFitTheBudgets(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestTemplateServesManyGoroutines(t *testing.T) {
+	tmpl := load(t, "chatml", tokens)
+	var wait sync.WaitGroup
+	for range 16 {
+		wait.Go(func() {
+			messages := tmpl.WithGoal(talk("user", "a</s>"), "G")
+			ids, err := tmpl.Encode(runes{}, messages, false, false)
+			if want := "<s><|im_start|>system\nG<|im_end|>\n<|im_start|>user\na‹/s><|im_end|>\n"; err != nil || text(ids) != want {
+				t.Errorf("got %q (%v), want %q", text(ids), err, want)
+			}
+		})
+	}
+	wait.Wait()
 }

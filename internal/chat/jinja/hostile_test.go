@@ -88,7 +88,7 @@ var hostile = map[string]string{
 }
 
 // refusal is the time within which a hostile template must fail.
-const refusal = 100 * time.Millisecond
+const refusal = slowdown * 100 * time.Millisecond
 
 func TestHostileTemplatesAreRefused(t *testing.T) {
 	if len(hostile) < 40 {
