@@ -43,7 +43,7 @@ func BenchmarkStep(b *testing.B) {
 		b.ReportAllocs()
 		i := 0
 		for b.Loop() {
-			if _, err := t.step(s, i%t.total()); err != nil {
+			if _, err := t.step(context.Background(), s, i%t.total()); err != nil {
 				return err
 			}
 			i++

@@ -2,6 +2,7 @@ package dpo
 
 import (
 	"context"
+	"fmt"
 
 	"radpo/internal/model"
 	"radpo/internal/progress"
@@ -38,10 +39,7 @@ func reference(ctx context.Context, s *torch.Scope, p model.Policy, rows []row, 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		part := make([]row, len(batch))
-		for k, i := range batch {
-			part[k] = rows[i]
-		}
+		part := pick(rows, batch)
 		s.NoGrad(func(s *torch.Scope) {
 			s.Each(func(s *torch.Scope) {
 				chosen, rejected := sums(s, p, part)
@@ -51,6 +49,12 @@ func reference(ctx context.Context, s *torch.Scope, p model.Policy, rows []row, 
 				}
 			})
 		})
+		for _, r := range pick(rows, batch) {
+			if good, bad := float64(r.refChosen), float64(r.refRejected); !torch.Finite(good + bad) {
+				return fmt.Errorf("pair %s: the reference's log-probabilities are %v for chosen and %v for rejected: "+
+					"its weights or dtype are at fault, or ids of the pair", r.id, good, bad)
+			}
+		}
 		bar.Add(int64(len(batch)))
 	}
 	return nil

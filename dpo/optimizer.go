@@ -83,10 +83,11 @@ func (o *optimizer) group(decays bool) []int {
 	return out
 }
 
-func pick(ts []torch.Tensor, at []int) []torch.Tensor {
-	out := make([]torch.Tensor, len(at))
+// pick is the elements of list at the given places.
+func pick[T any](list []T, at []int) []T {
+	out := make([]T, len(at))
 	for i, k := range at {
-		out[i] = ts[k]
+		out[i] = list[k]
 	}
 	return out
 }

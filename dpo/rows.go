@@ -24,16 +24,17 @@ func (r row) fork() model.Fork {
 	return model.Fork{Prompt: r.prompt, Responses: [][]int32{r.chosen, r.rejected}}
 }
 
-// Dropped counts rows left out, by cause.
+// Dropped counts rows left out, by cause, and rows that lost something.
 type Dropped struct {
-	Empty     int // a response without tokens
-	Identical int // both responses have the same tokens, perhaps after the cut
-	TooLong   int // the prompt alone fills max_length
-	Cut       int // kept, but a response lost its tail to max_length
+	Empty     int `json:"empty"`     // a response without tokens
+	Identical int `json:"identical"` // both responses have the same tokens, perhaps after the cut
+	TooLong   int `json:"too_long"`  // the prompt alone fills max_length
+	Cut       int `json:"cut"`       // kept, but a response lost its tail to max_length
 }
 
 // readRows applies the length rule and drops rows that cannot teach: a
-// response that does not fit behind its prompt loses its tail.
+// response that does not fit behind its prompt loses its tail. No row at all
+// is an error.
 func readRows(pairs iter.Seq2[table.Pair, error], maxLength int) ([]row, Dropped, error) {
 	var rows []row
 	var d Dropped
@@ -60,6 +61,10 @@ func readRows(pairs iter.Seq2[table.Pair, error], maxLength int) ([]row, Dropped
 			d.Cut++
 		}
 		rows = append(rows, row{id: p.ID, prompt: p.PromptIDs, chosen: chosen, rejected: rejected})
+	}
+	if len(rows) == 0 {
+		return nil, d, fmt.Errorf("no pair to train on: %d have an empty response, in %d both responses are the same, "+
+			"%d prompts alone fill dpo.max_length %d", d.Empty, d.Identical, d.TooLong, maxLength)
 	}
 	return rows, d, nil
 }

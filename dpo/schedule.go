@@ -4,6 +4,7 @@ import "math"
 
 // learningRate is the rate of step i of total, counted from 0: up from 0 over
 // the warm-up's steps, then by schedule, as transformers' schedulers do.
+// Constant is their constant_with_warmup.
 func learningRate(schedule string, peak, warmup float64, i, total int) float64 {
 	up := int(math.Ceil(warmup * float64(total)))
 	if i < up {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -18,11 +19,13 @@ import (
 )
 
 // Refs reads a policy and pairs tables and writes the policy's
-// log-probabilities of their responses, rows that training drops left out.
+// log-probabilities of their responses. Rows that training drops are left out
+// and counted in the table's metadata, under dropped.
 var Refs = flow.Kind[RefsConfig]{Name: "refs", Version: 1, Run: runRefs}
 
 // Train reads a policy to start from, the reference's log-probabilities and
-// pairs tables, and writes the trained policy with its metrics.jsonl.
+// pairs tables, and writes the trained policy with its metrics.jsonl. It keeps
+// a checkpoint every SaveEvery steps, and one when its context ends.
 var Train = flow.Kind[TrainConfig]{Name: "train", Version: 1, Run: runTrain}
 
 // A RefsConfig is what log-probabilities depend on besides what the stage
@@ -119,6 +122,9 @@ func writeRefs(dir string, rows []row) error {
 }
 
 func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) error {
+	if Losses[c.Loss] == nil {
+		return fmt.Errorf("dpo.loss %q is unknown; known are %v", c.Loss, slices.Sorted(maps.Keys(Losses)))
+	}
 	rows, _, err := readRows(tables(in, 2), c.MaxLength)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package dpo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"radpo/configs"
@@ -30,70 +31,73 @@ func (t *trainer) total() int {
 func (t *trainer) perEpoch() int { return (len(t.rows) + t.config.Batch - 1) / t.config.Batch }
 
 // run takes the steps that are left and calls save every SaveEvery of them.
+// When ctx ends it saves what there is first: at most the step under way is
+// lost. A step that fails is not saved.
 func (t *trainer) run(ctx context.Context, s *torch.Scope, save func() error) error {
 	bar := progress.Start(ctx, int64(t.total()), "steps")
 	defer bar.Done()
 	bar.Skip(int64(len(t.history)))
-	for i := len(t.history); i < t.total(); i++ {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	saved := len(t.history)
+	for ctx.Err() == nil && len(t.history) < t.total() {
+		m, err := t.step(ctx, s, len(t.history))
+		if err != nil && ctx.Err() != nil {
+			break
 		}
-		m, err := t.step(s, i)
 		if err != nil {
-			return err
+			return fmt.Errorf("step %d of %d: %w", len(t.history)+1, t.total(), err)
 		}
 		t.history = append(t.history, m)
 		bar.Add(1)
-		if done := i + 1; done%t.config.SaveEvery == 0 && done < t.total() {
+		if done := len(t.history); done%t.config.SaveEvery == 0 && done < t.total() {
 			if err := save(); err != nil {
 				return err
 			}
+			saved = done
 		}
 	}
-	return nil
+	switch done := len(t.history); {
+	case done == t.total():
+		return nil
+	case done > saved:
+		return errors.Join(context.Cause(ctx), save())
+	}
+	return context.Cause(ctx)
 }
 
 // step takes step i, from 0: gradients over micro-batches of similar length,
-// then one move.
-func (t *trainer) step(s *torch.Scope, i int) (Step, error) {
+// then one move. After an error nothing has moved.
+func (t *trainer) step(ctx context.Context, s *torch.Scope, i int) (Step, error) {
 	rows := t.batch(i)
 	m := Step{Step: int64(i + 1), Epoch: float64(i+1) / float64(t.perEpoch())}
 	if len(t.history) > 0 {
 		m.Tokens = t.history[len(t.history)-1].Tokens
 	}
 	for _, micro := range model.Batches(len(rows), t.config.MicroTokens, func(i int) int { return rows[i].fork().Len() }) {
-		part := make([]row, len(micro))
-		for k, at := range micro {
-			part[k] = rows[at]
-			m.Tokens += int64(part[k].fork().Len())
+		err := ctx.Err()
+		if err == nil {
+			s.Each(func(s *torch.Scope) { err = t.micro(s, pick(rows, micro), &m, float64(len(rows))) })
 		}
-		s.Each(func(s *torch.Scope) { t.micro(s, part, &m, float64(len(rows))) })
-	}
-	if !torch.Finite(m.Loss) {
-		return m, fmt.Errorf("step %d: the loss is %v: lower dpo.learning_rate, or look at the rows of this step", m.Step, m.Loss)
+		if err != nil {
+			return m, err
+		}
 	}
 	m.LearningRate = learningRate(t.config.Schedule, t.config.LearningRate, t.config.Warmup, i, t.total())
 	m.GradNorm = t.opt.step(m.LearningRate)
 	if !torch.Finite(m.GradNorm) {
-		return m, fmt.Errorf("step %d: the gradient's norm is %v: lower dpo.learning_rate or dpo.beta", m.Step, m.GradNorm)
+		return m, fmt.Errorf("the gradient's norm is %v: lower dpo.learning_rate or dpo.beta", m.GradNorm)
 	}
 	return m, nil
 }
 
 // batch is the rows of step i.
 func (t *trainer) batch(i int) []row {
-	epoch, at := i/t.perEpoch(), i%t.perEpoch()
+	epoch, first := i/t.perEpoch(), i%t.perEpoch()*t.config.Batch
 	numbers := order(len(t.rows), t.seed, epoch, t.config.Order != "given")
-	numbers = numbers[at*t.config.Batch : min((at+1)*t.config.Batch, len(numbers))]
-	rows := make([]row, len(numbers))
-	for k, n := range numbers {
-		rows[k] = t.rows[n]
-	}
-	return rows
+	return pick(t.rows, numbers[first:min(first+t.config.Batch, len(numbers))])
 }
 
 // micro adds the gradient of part's share of the step's mean loss over n pairs.
-func (t *trainer) micro(s *torch.Scope, part []row, m *Step, n float64) {
+func (t *trainer) micro(s *torch.Scope, part []row, m *Step, n float64) error {
 	refs := make([]float32, 2*len(part))
 	for i, r := range part {
 		refs[i], refs[len(part)+i] = r.refChosen, r.refRejected
@@ -103,11 +107,14 @@ func (t *trainer) micro(s *torch.Scope, part []row, m *Step, n float64) {
 	p := Logps{RefChosen: s.Select(both, 0, 0), RefRejected: s.Select(both, 0, 1)}
 	p.Chosen, p.Rejected = sums(s, t.policy, part)
 	loss := Losses[t.config.Loss](s, p, Hyper{Beta: t.config.Beta, Smoothing: t.config.LabelSmoothing})
-	total := s.Scale(s.Sum(loss), 1/n)
-	t.opt.accumulate(total)
-	m.Loss += total.Item()
-	good, bad := s.Detach(p.Chosen).Floats(), s.Detach(p.Rejected).Floats()
+	losses, good, bad := loss.Floats(), p.Chosen.Floats(), p.Rejected.Floats()
 	for i, r := range part {
-		m.add(t.config.Beta, float64(good[i]), float64(bad[i]), r, n)
+		if !torch.Finite(float64(losses[i])) {
+			return fmt.Errorf("pair %s: the loss is %v, with log-probabilities %v for chosen and %v for rejected: "+
+				"lower dpo.learning_rate, or look at this pair", r.id, losses[i], good[i], bad[i])
+		}
+		m.add(t.config.Beta, float64(losses[i]), float64(good[i]), float64(bad[i]), r, n)
 	}
+	t.opt.accumulate(s.Scale(s.Sum(loss), 1/n))
+	return nil
 }

@@ -2,10 +2,13 @@ package dpo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"radpo/configs"
@@ -100,7 +103,7 @@ func TestMicroBatchesDoNotShow(t *testing.T) {
 		c.MicroTokens = budget
 		withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
 			for i := range 3 {
-				m, err := tr.step(s, i)
+				m, err := tr.step(t.Context(), s, i)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -115,58 +118,173 @@ func TestMicroBatchesDoNotShow(t *testing.T) {
 	}
 }
 
-// TestResumeIsExact stops after every step k, goes on in a fresh trainer and
-// compares weights, moments and metrics with an unbroken run, bit for bit.
+// TestResumeIsExact stops after step k, goes on in a fresh trainer and compares
+// weights, moments and metrics with an unbroken run, bit for bit.
 func TestResumeIsExact(t *testing.T) {
+	c := goldenConfig()
+	c.Order = "shuffled"
 	for _, d := range []torch.DType{torch.Float, torch.BFloat16} {
-		c := goldenConfig()
-		c.Order = "shuffled"
-		final := func(t *testing.T, stop int) string {
-			dir := t.TempDir()
-			for _, until := range []int{stop, 10} {
-				withTrainer(t, c, d, func(s *torch.Scope, tr *trainer) {
-					if _, err := os.Stat(filepath.Join(dir, "part")); err == nil {
-						if err := tr.load(s, filepath.Join(dir, "part")); err != nil {
-							t.Fatal(err)
-						}
-					}
-					for i := len(tr.history); i < until; i++ {
-						m, err := tr.step(s, i)
-						if err != nil {
-							t.Fatal(err)
-						}
-						tr.history = append(tr.history, m)
-					}
-					name := map[bool]string{true: "end", false: "part"}[until == 10]
-					if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
-						t.Fatal(err)
-					}
-					if err := tr.save(filepath.Join(dir, name)); err != nil {
-						t.Fatal(err)
-					}
-				})
-				if until == 10 {
-					break
-				}
-			}
-			var all string
-			for _, name := range []string{stateFile, MetricsFile} {
-				data, err := os.ReadFile(filepath.Join(dir, "end", name))
-				if err != nil {
-					t.Fatal(err)
-				}
-				all += string(data)
-			}
-			return all
-		}
-		want := final(t, 10)
+		want := content(t, trained(t, c, d, "", 10))
 		for _, stop := range []int{1, 4, 5, 9} {
 			t.Run(fmt.Sprint(d, " stopped after ", stop), func(t *testing.T) {
-				if final(t, stop) != want {
+				part := trained(t, c, d, "", stop)
+				if content(t, trained(t, c, d, part, 10)) != want {
 					t.Error("the resumed run ends in other bytes")
 				}
 			})
 		}
+	}
+}
+
+// trained goes on from the checkpoint at from, if any, takes all steps before
+// the given one, and returns the checkpoint that it leaves.
+func trained(t *testing.T, c configs.DPO, d torch.DType, from string, before int) string {
+	t.Helper()
+	dir := t.TempDir()
+	withTrainer(t, c, d, func(s *torch.Scope, tr *trainer) {
+		if from != "" {
+			if err := tr.load(s, from); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := len(tr.history); i < before; i++ {
+			m, err := tr.step(t.Context(), s, i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.history = append(tr.history, m)
+		}
+		if err := tr.save(dir); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return dir
+}
+
+// content is all that a checkpoint holds.
+func content(t *testing.T, dir string) string {
+	t.Helper()
+	var all string
+	for _, name := range []string{stateFile, MetricsFile} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += string(data)
+	}
+	return all
+}
+
+// A countdown is a context that ends when it has been asked n times.
+type countdown struct {
+	context.Context
+	n int
+}
+
+func (c *countdown) Err() error {
+	if c.n--; c.n < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestInterruptLosesOneStep ends the context at every place where it is asked
+// for, in the middle of steps too: what was saved goes on as if nothing had
+// happened, and only the step under way is lost.
+func TestInterruptLosesOneStep(t *testing.T) {
+	c := goldenConfig()
+	want := content(t, trained(t, c, torch.Float, "", 10))
+	lengths := map[int]bool{}
+	for _, n := range []int{0, 1, 2, 4, 7, 11, 18, 32, 33, 34, 60} {
+		dir, saved := t.TempDir(), -1
+		withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
+			err := tr.run(&countdown{t.Context(), n}, s, func() error {
+				saved = len(tr.history)
+				return tr.save(dir)
+			})
+			taken := len(tr.history)
+			if ok := errors.Is(err, context.Canceled) && (taken == 0 || saved == taken); !ok && (taken < 10 || err != nil) {
+				t.Errorf("ended at call %d: %v, %d steps taken and %d saved", n, err, taken, saved)
+			}
+		})
+		if saved < 0 || lengths[saved] {
+			continue
+		}
+		lengths[saved] = true
+		if content(t, trained(t, c, torch.Float, dir, 10)) != want {
+			t.Errorf("ended at call %d after %d steps: it goes on to other bytes", n, saved)
+		}
+	}
+	if len(lengths) < 4 {
+		t.Errorf("interrupted after %v steps only: the test shows too little", lengths)
+	}
+}
+
+// TestNotFiniteHalts: a loss or gradient that is not finite ends the run with
+// the pair's or the step's name; nothing moves and nothing is saved after it.
+func TestNotFiniteHalts(t *testing.T) {
+	tests := []struct {
+		name string
+		harm func(*trainer)
+		want string
+		done int // steps before
+	}{
+		{"reference", func(tr *trainer) { tr.rows[9].refChosen = float32(math.Inf(1)) }, "step 3 of 10: pair 9: the loss is +Inf", 2},
+		{"reference is nothing", func(tr *trainer) { tr.rows[0].refRejected = float32(math.NaN()) }, "step 1 of 10: pair 0: the loss is NaN", 0},
+		{"beta", func(tr *trainer) { tr.config.Beta = 1e38 }, "step 1 of 10: the gradient's norm is", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := goldenConfig()
+			c.SaveEvery = 1
+			withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
+				tt.harm(tr)
+				saves, weights := 0, tr.opt.masters[0].Floats()
+				err := tr.run(t.Context(), s, func() error {
+					saves, weights = saves+1, tr.opt.masters[0].Floats()
+					return nil
+				})
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("got %v, want %s", err, tt.want)
+				}
+				if saves != tt.done || len(tr.history) != tt.done || !slices.Equal(tr.opt.masters[0].Floats(), weights) {
+					t.Errorf("%d checkpoints and %d steps, want %d of each and no move after", saves, len(tr.history), tt.done)
+				}
+			})
+		})
+	}
+}
+
+// TestReferenceNotFinite names the pair that a broken reference fails at.
+func TestReferenceNotFinite(t *testing.T) {
+	c := goldenConfig()
+	withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
+		tr.opt.masters[0].Set(s.Floats([]float32{float32(math.NaN())}, 1))
+		err := reference(t.Context(), s, tr.policy, tr.rows[7:8], c.MicroTokens, nil)
+		if err == nil || !strings.Contains(err.Error(), "pair 7: the reference's log-probabilities are NaN") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestLastBatchCountsItsOwnPairs: a step on the one row that is left over is
+// the step on that row alone.
+func TestLastBatchCountsItsOwnPairs(t *testing.T) {
+	first := func(rows []int, batch, step int) (m Step) {
+		c := goldenConfig()
+		c.Batch = batch
+		withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
+			tr.rows = pick(tr.rows, rows)
+			var err error
+			if m, err = tr.step(t.Context(), s, step); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return m
+	}
+	alone, left := first([]int{4}, 1, 0), first([]int{0, 1, 2, 3, 4}, 4, 1)
+	if alone.Loss != left.Loss || alone.GradNorm != left.GradNorm || alone.GradNorm == 0 {
+		t.Errorf("alone: loss %v, norm %v; left over: %v, %v", alone.Loss, alone.GradNorm, left.Loss, left.GradNorm)
 	}
 }
 

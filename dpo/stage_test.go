@@ -1,0 +1,183 @@
+package dpo
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"radpo/internal/flow"
+	"radpo/internal/hf"
+	"radpo/internal/model"
+	"radpo/internal/table"
+)
+
+// pairs is the golden pairs and, after them, one for each way to be dropped or
+// cut at 40 tokens. They are named by their place.
+func pairs(t *testing.T) []table.Pair {
+	t.Helper()
+	var all []table.Pair
+	for p, err := range table.ReadPairs("testdata/pairs.jsonl") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	long := slices.Repeat([]int32{7}, 38)
+	all = append(all,
+		table.Pair{PromptIDs: []int32{1, 5}, ChosenIDs: nil, RejectedIDs: []int32{6, 2}},                    // empty
+		table.Pair{PromptIDs: []int32{1, 5}, ChosenIDs: []int32{6, 2}, RejectedIDs: []int32{6, 2}},          // identical
+		table.Pair{PromptIDs: long, ChosenIDs: []int32{6, 7, 2}, RejectedIDs: []int32{6, 7, 8, 2}},          // identical after the cut
+		table.Pair{PromptIDs: slices.Repeat(long, 2), ChosenIDs: []int32{6, 2}, RejectedIDs: []int32{9, 2}}, // too long
+		table.Pair{PromptIDs: long, ChosenIDs: []int32{6, 7, 8, 2}, RejectedIDs: []int32{9, 2}})             // cut: chosen to two tokens
+	for i := range all {
+		all[i].ID = strconv.Itoa(i)
+	}
+	return all
+}
+
+// write makes a table of rows.
+func write[R any](t *testing.T, rows []R) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "table")
+	w, err := table.Create[R](dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Write(rows...), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// stages is the plan of a training: its sources, refs and policy.
+func stages(dir string) []flow.Stage {
+	c := TrainConfig{DPO: goldenConfig(), DType: "float32", Device: "cpu"}
+	c.MaxLength = 40
+	return []flow.Stage{
+		flow.Source("model", "testdata/policy"), flow.Source("pairs", dir),
+		Refs.With(RefsConfig{MaxLength: c.MaxLength, MicroTokens: c.MicroTokens, DType: c.DType, Device: c.Device}, "refs", "model", "pairs"),
+		Train.With(c, "policy", "model", "refs", "pairs"),
+	}
+}
+
+// made runs a plan and returns the folder of each artifact.
+func made(t *testing.T, plan []flow.Stage) (map[string]string, error) {
+	t.Helper()
+	store, err := flow.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	failed := store.Run(t.Context(), plan)
+	steps, err := store.Plan(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs := map[string]string{}
+	for _, s := range steps {
+		if s.Done {
+			dirs[s.Name], _ = store.Path(s.Fingerprint)
+		}
+	}
+	return dirs, failed
+}
+
+// TestStages trains on pairs of which some are dropped.
+func TestStages(t *testing.T) {
+	dirs, err := made(t, stages(write(t, pairs(t))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refs, err := table.Open[table.Ref](dirs["refs"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"empty":1,"identical":2,"too_long":1,"cut":1}`
+	if got := refs.Meta()["dropped"]; got != want {
+		t.Errorf("the refs table counts %s, want %s", got, want)
+	}
+	var last table.Ref
+	var ids []string
+	for r, err := range refs.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, last = append(ids, r.PairID), r
+	}
+	if len(ids) != 21 || last.PairID != "24" || last.ChosenTokens != 2 || last.RejectedTokens != 2 || !(last.Chosen < 0) {
+		t.Errorf("refs of %v, the last %+v", ids, last)
+	}
+
+	steps, err := readMetrics(filepath.Join(dirs["policy"], MetricsFile))
+	if err != nil || len(steps) != 12 { // 21 rows in batches of 4, twice
+		t.Fatalf("%d steps, want 12 (%v)", len(steps), err)
+	}
+	if m := steps[0]; math.Abs(m.Loss-math.Ln2) > 1e-6 || math.Abs(m.Margin) > 1e-5 {
+		t.Errorf("before the first step the policy is its reference; got %+v", m)
+	}
+	if m := steps[11]; m.Step != 12 || m.Epoch != 2 || m.Loss >= math.Ln2 {
+		t.Errorf("the last step is %+v", m)
+	}
+	f, err := hf.Open(dirs["policy"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := model.CheckPolicy(f); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStagesRefuse what cannot be trained on, and leave no artifact.
+func TestStagesRefuse(t *testing.T) {
+	odd := write(t, pairs(t))
+	tests := []struct {
+		name string
+		plan []flow.Stage
+		want string
+	}{
+		{"all dropped", stages(write(t, pairs(t)[20:24])), "no pair to train on: 1 have an empty response, in 2 both responses are the same, 1 prompts alone fill dpo.max_length 40"},
+		{"reference is not finite", withRefs(t, odd, func(refs []table.Ref) []table.Ref {
+			refs[5].Rejected = float32(math.Inf(-1))
+			return refs
+		}), "step 2 of 12: pair 5: the loss is"},
+		{"reference of other pairs", withRefs(t, odd, func(refs []table.Ref) []table.Ref {
+			refs[3].PairID = "x"
+			return refs
+		}), "row 3 is pair 3 and the reference's row is of x"},
+		{"reference too short", withRefs(t, odd, func(refs []table.Ref) []table.Ref { return refs[1:] }),
+			"21 rows to train on and 20 reference log-probabilities"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dirs, err := made(t, tt.plan)
+			if !strings.Contains(fmt.Sprint(err), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+			if dir, ok := dirs["policy"]; ok {
+				t.Errorf("a policy was left at %s", dir)
+			}
+		})
+	}
+}
+
+// withRefs is the plan of a training with other references than it would make.
+func withRefs(t *testing.T, pairs string, change func([]table.Ref) []table.Ref) []flow.Stage {
+	t.Helper()
+	plan := stages(pairs)
+	dirs, err := made(t, plan[:3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	refs, err := table.ReadAll[table.Ref](dirs["refs"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan[2] = flow.Source("refs", write(t, change(refs)))
+	return plan
+}
