@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/rs/zerolog"
+
+	"radpo/augment"
 	"radpo/configs"
 	"radpo/internal/flow"
 	"radpo/internal/hf"
@@ -216,5 +219,13 @@ func (a Alone) Augment(ctx context.Context, samples, scores string) error {
 		}
 		scored, err := tableSource[table.Score](l, "scores", scores)
 		return l.augment("pairs", 1, l.Config.Augment.Method, prompts, drawn, scored, policy), err
-	}, nil)
+	}, func(g *gallery) (string, error) {
+		pairs, err := table.Open[table.Pair](g.path("pairs"))
+		if err != nil {
+			return "", err
+		}
+		counts, err := augment.ReadCounts(pairs.Meta())
+		zerolog.Ctx(ctx).Info().Msg(counts.String())
+		return g.path("pairs"), err
+	})
 }

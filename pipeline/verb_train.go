@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"radpo/dpo"
 	"radpo/internal/chat"
 	"radpo/internal/flow"
@@ -41,7 +43,14 @@ func (a Alone) Train(ctx context.Context, pairs, reference string) error {
 		refs := l.refs("refs", against, rows)
 		c := dpo.TrainConfig{DPO: l.DPO, Seed: l.Seed, DType: l.DType, Device: l.Device}
 		return l.add(dpo.Train.With(c, "policy", policy, refs, rows)), nil
-	}, nil)
+	}, func(g *gallery) (string, error) {
+		refs, err := table.Open[table.Ref](g.path("refs"))
+		if err != nil {
+			return "", err
+		}
+		zerolog.Ctx(ctx).Info().Int("pairs", refs.Len()).RawJSON("dropped", []byte(refs.Meta()["dropped"])).Msg("trained")
+		return g.path("policy"), nil
+	})
 }
 
 // checkPairs reads the whole file and lists its bad rows.

@@ -141,10 +141,13 @@ func isTerminal(w io.Writer) bool {
 // logger writes above the progress: for people on a terminal, else JSON.
 func logger(w io.Writer, terminal bool) zerolog.Logger {
 	if terminal {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05"}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05", NoColor: os.Getenv("NO_COLOR") != ""}
 	}
 	return zerolog.New(w).With().Timestamp().Logger()
 }
+
+// errInterrupted ends a verb that keeps nothing to continue with.
+var errInterrupted = errors.New("interrupted; nothing was written, run again")
 
 // A usageError is a fault of the command line.
 type usageError struct {
@@ -157,7 +160,10 @@ func (e *usageError) Unwrap() error { return e.error }
 // complain prints an error, a line each, with the way out where it is not said
 // yet, and returns the exit status.
 func complain(ctx context.Context, w io.Writer, err error) int {
-	status, hint := judge(ctx, err)
+	if ctx.Err() != nil && !errors.Is(err, flow.ErrInterrupted) {
+		err = errInterrupted
+	}
+	status, hint := judge(err)
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(w, "radpo: %s\n", strings.TrimRight(line, "\n"))
 	}
@@ -168,7 +174,7 @@ func complain(ctx context.Context, w io.Writer, err error) int {
 }
 
 // judge is the exit status of an error, and a hint for it.
-func judge(ctx context.Context, err error) (status int, hint string) {
+func judge(err error) (status int, hint string) {
 	var (
 		usage  *usageError
 		config configs.Errors
@@ -178,14 +184,12 @@ func judge(ctx context.Context, err error) (status int, hint string) {
 		op     *torch.OpError
 	)
 	switch {
-	case errors.Is(err, flow.ErrInterrupted):
+	case errors.Is(err, flow.ErrInterrupted), errors.Is(err, errInterrupted):
 		return interrupted, ""
-	case ctx.Err() != nil:
-		return interrupted, "interrupted; run again"
 	case errors.As(err, &usage):
 		return misused, "see " + usage.verb + " --help"
 	case errors.As(err, &config):
-		return misused, "the README lists every key; radpo init prints a file to start from"
+		return misused, "radpo init prints a configuration to start from"
 	case errors.As(err, &input), errors.As(err, &busy), errors.As(err, &disk):
 		return misused, ""
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

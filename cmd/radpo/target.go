@@ -40,19 +40,25 @@ func (t *target) resolve(args []string) (pipeline.Run, error) {
 		return pipeline.Run{Config: c, Dir: t.folder(filepath.Join("runs", demoRun))}, err
 	}
 	path := args[0]
-	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	folder := filepath.Join("runs", name)
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		folder, path = path, filepath.Join(path, pipeline.ConfigFile)
-		if _, err := os.Stat(path); err != nil {
-			return pipeline.Run{}, &pipeline.InputError{Err: fmt.Errorf("%s is no run folder: %w", folder, err)}
-		}
+	folder := filepath.Join("runs", strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
+	if run, is := runFolder(path); is {
+		folder, path = run, filepath.Join(run, pipeline.ConfigFile)
 	}
 	c, err := configs.Load(path, t.sets)
 	if unreadable := (*fs.PathError)(nil); errors.As(err, &unreadable) {
-		err = &pipeline.InputError{Err: err}
+		err = &pipeline.InputError{Err: fmt.Errorf("%w: give a configuration file or a run folder", err)}
 	}
 	return pipeline.Run{Config: c, Dir: t.folder(folder)}, err
+}
+
+// runFolder is the run folder that path names: itself, or its configuration's.
+func runFolder(path string) (string, bool) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return path, true
+	}
+	dir := filepath.Dir(path)
+	_, err := os.Stat(filepath.Join(dir, "artifacts"))
+	return dir, err == nil && filepath.Base(path) == pipeline.ConfigFile
 }
 
 func (t *target) folder(otherwise string) string {

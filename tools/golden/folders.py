@@ -6,10 +6,11 @@ at tiny size, and what transformers makes of it.
     armorm/         the layout of RLHFlow/ArmoRM-Llama3-8B-v0.1, with a larger tokenizer
     prompts.jsonl   {prompt}: texts and lists of messages by turns
     prompts.parquet the same conversations as lists of messages, by datasets
-    expected.jsonl  {messages, ids, text, response_ids, logprobs, responses, scores}:
-                    the conversation as the template renders it, the policy's 16
-                    most probable ids after it with their log-probabilities, and
-                    the classifier's scores of two answers
+    expected.jsonl  {messages, ids, text, plain_ids, response_ids, logprobs, responses,
+                    answer_ids, scores}: the conversation as the template renders it,
+                    its last text alone, the policy's 16 most probable ids after it
+                    with their log-probabilities, and two answers: what the template
+                    puts behind the prompt for each, and the classifier's scores
 
     python tools/golden/folders.py
 """
@@ -135,14 +136,17 @@ def expected(tok, model, scorer, conversations):
         made = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=plain)
         logits = model(made).logits[0, ids.shape[1] - 1 : -1].log_softmax(-1)
         new = made[0, ids.shape[1] :]
-        scores = []
+        scores, answers = [], []
         for answer in ANSWERS:
             whole = tok.apply_chat_template(messages + [{"role": "assistant", "content": answer}], tokenize=False)
+            assert whole.startswith(text)
+            answers.append(tok(whole[len(text) :], add_special_tokens=False).input_ids)
             row = tok(whole, add_special_tokens=False, return_tensors="pt").input_ids
             scores.append(scorer(row, attention_mask=torch.ones_like(row)).logits.item())
         yield {
             "messages": messages, "text": text, "ids": ids[0].tolist(), "response_ids": new.tolist(),
-            "logprobs": logits.gather(1, new[:, None])[:, 0].tolist(), "responses": ANSWERS, "scores": scores,
+            "plain_ids": tok(messages[-1]["content"]).input_ids, "logprobs": logits.gather(1, new[:, None])[:, 0].tolist(),
+            "responses": ANSWERS, "answer_ids": answers, "scores": scores,
         }  # fmt: skip
 
 
