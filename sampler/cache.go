@@ -50,7 +50,7 @@ func (c *cache) fill(s *torch.Scope, layer int, k, v torch.Tensor) {
 
 // pick replaces the rows by rows[index[0]], rows[index[1]], …: to repeat a
 // prompt for its samples, or to drop finished rows.
-func (c *cache) pick(s *torch.Scope, index torch.Tensor) {
+func (c *cache) pick(index torch.Tensor) {
 	c.replace(func(t torch.Tensor) torch.Tensor { return c.scope.Index(t, 0, index) })
 }
 

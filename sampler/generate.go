@@ -3,59 +3,56 @@ package sampler
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 
+	"radpo/internal/hf"
 	"radpo/internal/model"
 	"radpo/internal/torch"
 )
 
-// Options say how tokens are drawn.
-type Options struct {
-	Temperature float64 // 0: greedy
-	TopP        float64 // 1: off
-	TopK        int     // 0: off
-	MaxTokens   int     // limit of a response
-	Stop        []int   // ids that end a response and belong to it
-	Seed        int64
-}
-
-// A Request is a prompt and how many responses it wants. Their numbers count
-// from First.
-type Request struct {
-	Prompt []int32
-	N      int
-	First  int
-}
-
-// A Response is what the policy answered.
-type Response struct {
-	IDs      []int32
-	Logprobs []float32 // the model's own, temperature 1, nats
-	Stopped  bool      // its last id is a stop id
-}
-
 // Generate answers requests together as one batch and returns the responses
-// of each in order. ctx is checked at every token.
+// of each in order. Prompt and response share the model's window: a response
+// that reaches its end is cut there, and a prompt that fills it is an error.
+// ctx is checked at every token.
 func Generate(ctx context.Context, s *torch.Scope, p model.Policy, requests []Request, o Options) ([][]Response, error) {
-	for i, r := range requests {
-		if len(r.Prompt) == 0 {
-			return nil, fmt.Errorf("generate: prompt %d is empty", i)
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("generate: %w", err)
+	}
+	requests = slices.Clone(requests)
+	for i := range requests {
+		if requests[i].Name == "" {
+			requests[i].Name = fmt.Sprintf("prompt %d", i)
+		}
+		if err := requests[i].check(p.Config().MaxPositionEmbeddings); err != nil {
+			return nil, fmt.Errorf("generate: %w", err)
 		}
 	}
-	out := make([][]Response, len(requests))
+	if len(requests) == 0 {
+		return nil, nil
+	}
+	var b *batch
 	var err error
 	s.NoGrad(func(s *torch.Scope) {
 		s.Each(func(s *torch.Scope) {
-			b := start(s, p, requests, out, o)
-			for err = ctx.Err(); err == nil && len(b.live) > 0; err = ctx.Err() {
-				b.step(s, p, o)
+			b = newBatch(s, p.Config(), requests, o)
+			err = b.start(s, p, requests)
+			for err == nil && len(b.live) > 0 {
+				if err = ctx.Err(); err == nil {
+					err = b.step(s, p)
+				}
 			}
 		})
 	})
-	return out, err
+	if err != nil {
+		return nil, fmt.Errorf("generate: %w", err)
+	}
+	return b.out, nil
 }
 
 // A batch is the sequences that are being decoded.
 type batch struct {
+	out   [][]Response
 	cache cache
 	live  []*sequence // one a cache row
 	stop  map[int32]bool
@@ -66,32 +63,49 @@ type batch struct {
 // A sequence is one response on its way.
 type sequence struct {
 	*Response
+	name   string // of its request
 	source stream
+	limit  int   // tokens of the response
 	length int64 // tokens in its row: prompt and response
 	done   bool
 }
 
-// start computes the prompts, each once, and draws every first token.
-func start(s *torch.Scope, p model.Policy, requests []Request, out [][]Response, o Options) *batch {
-	b := &batch{cache: cache{scope: s}, stop: map[int32]bool{}, pick: chooser{temperature: o.Temperature, topP: o.TopP, topK: o.TopK}}
+// newBatch has a sequence for every response wanted, in order.
+func newBatch(s *torch.Scope, c hf.Config, requests []Request, o Options) *batch {
+	b := &batch{
+		out: make([][]Response, len(requests)), cache: cache{scope: s}, stop: map[int32]bool{},
+		pick: chooser{temperature: o.Temperature, topP: o.TopP, topK: o.TopK},
+	}
 	for _, id := range o.Stop {
 		b.stop[int32(id)] = true
 	}
+	for i, r := range requests {
+		b.out[i] = make([]Response, r.N)
+		for k := range r.N {
+			b.live = append(b.live, &sequence{
+				Response: &b.out[i][k], name: r.Name, source: newStream(o.Seed, r.Prompt, r.First+k),
+				limit: min(o.MaxTokens, c.MaxPositionEmbeddings-len(r.Prompt)), length: int64(len(r.Prompt)),
+			})
+		}
+	}
+	return b
+}
+
+// start computes the prompts, each once, and draws every first token.
+func (b *batch) start(s *torch.Scope, p model.Policy, requests []Request) (err error) {
 	var owner []int64 // of each row: which prompt
 	for i, r := range requests {
-		out[i] = make([]Response, r.N)
-		for k := range r.N {
-			b.live = append(b.live, &sequence{Response: &out[i][k], source: newStream(o.Seed, r.Prompt, r.First+k), length: int64(len(r.Prompt))})
+		for range r.N {
 			owner = append(owner, int64(i))
 		}
 	}
 	s.Each(func(s *torch.Scope) {
 		last := b.prefill(s, p, requests)
 		rows := s.Longs(owner, int64(len(owner)))
-		b.cache.pick(s, rows)
-		b.draw(s, s.Index(p.Logits(s, last), 0, rows), o)
+		b.cache.pick(rows)
+		err = b.draw(s, s.Index(p.Logits(s, last), 0, rows))
 	})
-	return b
+	return err
 }
 
 // prefill returns the hidden state of each prompt's last token, [P,D].
@@ -119,7 +133,7 @@ func (b *batch) prefill(s *torch.Scope, p model.Policy, requests []Request) torc
 }
 
 // step feeds each row its newest token and draws the next.
-func (b *batch) step(s *torch.Scope, p model.Policy, o Options) {
+func (b *batch) step(s *torch.Scope, p model.Policy) (err error) {
 	s.Each(func(s *torch.Scope) {
 		b.compact(s)
 		n := len(b.live)
@@ -139,8 +153,9 @@ func (b *batch) step(s *torch.Scope, p model.Policy, o Options) {
 			Mask: s.Bools(filled(slots, b.cache.span), int64(n), 1, 1, b.cache.span), KV: &b.cache,
 		}
 		hidden := p.Hidden(s, in)
-		b.draw(s, p.Logits(s, s.Select(hidden, 1, 0)), o)
+		err = b.draw(s, p.Logits(s, s.Select(hidden, 1, 0)))
 	})
+	return err
 }
 
 // filled is true where row i has a token: slots 0 … last[i].
@@ -156,7 +171,7 @@ func filled(last []int64, span int64) []bool {
 }
 
 // draw appends the next token to every row from logits [B,V].
-func (b *batch) draw(s *torch.Scope, logits torch.Tensor, o Options) {
+func (b *batch) draw(s *torch.Scope, logits torch.Tensor) error {
 	vocabulary := int(logits.Dim(-1))
 	if n := len(b.live) * vocabulary; cap(b.logps) < n {
 		b.logps = make([]float32, n)
@@ -168,12 +183,16 @@ func (b *batch) draw(s *torch.Scope, logits torch.Tensor, o Options) {
 			continue
 		}
 		row := b.logps[i*vocabulary : (i+1)*vocabulary]
+		if math.IsNaN(float64(row[0])) { // one NaN or +Inf among the logits makes the whole row NaN
+			return fmt.Errorf("%s: the logits of response token %d are not finite: the model's weights or its dtype are at fault", q.name, len(q.IDs))
+		}
 		id := b.pick.choose(row, q.source.uniform(len(q.IDs)))
 		q.IDs, q.Logprobs = append(q.IDs, int32(id)), append(q.Logprobs, row[id])
 		q.length++
 		q.Stopped = b.stop[int32(id)]
-		q.done = q.Stopped || len(q.IDs) >= o.MaxTokens
+		q.done = q.Stopped || len(q.IDs) >= q.limit
 	}
+	return nil
 }
 
 // compact drops finished rows once they are a quarter of the batch: copying
@@ -194,6 +213,6 @@ func (b *batch) compact(s *torch.Scope) {
 	}
 	b.live = live
 	if len(keep) > 0 {
-		b.cache.pick(s, s.Longs(keep, int64(len(keep))))
+		b.cache.pick(s.Longs(keep, int64(len(keep))))
 	}
 }

@@ -2,9 +2,12 @@ package sampler_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"radpo/internal/golden"
@@ -16,7 +19,7 @@ import (
 
 const models = "../internal/model/testdata/"
 
-func withPolicy(t *testing.T, dir string, fn func(*torch.Scope, model.Policy)) {
+func withPolicy(t testing.TB, dir string, fn func(*torch.Scope, model.Policy)) {
 	t.Helper()
 	f, err := hf.Open(dir)
 	if err != nil {
@@ -39,7 +42,7 @@ func withPolicy(t *testing.T, dir string, fn func(*torch.Scope, model.Policy)) {
 	}
 }
 
-func generate(t *testing.T, s *torch.Scope, p model.Policy, requests []sampler.Request, o sampler.Options) [][]sampler.Response {
+func generate(t testing.TB, s *torch.Scope, p model.Policy, requests []sampler.Request, o sampler.Options) [][]sampler.Response {
 	t.Helper()
 	out, err := sampler.Generate(context.Background(), s, p, requests, o)
 	if err != nil {
@@ -128,4 +131,93 @@ func TestStopAndLogprobs(t *testing.T) {
 			t.Errorf("%d stopped and %d cut: the test shows nothing", stopped, cut)
 		}
 	})
+}
+
+// TestWindow: prompt and response share max_position_embeddings, 128 here.
+func TestWindow(t *testing.T) {
+	withPolicy(t, models+"tied", func(s *torch.Scope, p model.Policy) {
+		o := sampler.Options{MaxTokens: 50}
+		long, short := make([]int32, 120), []int32{1, 2}
+		got := generate(t, s, p, []sampler.Request{{Prompt: long, N: 2}, {Prompt: short, N: 1}}, o)
+		if n := len(got[0][1].IDs); n != 8 || got[0][1].Stopped || len(got[1][0].IDs) != 50 {
+			t.Errorf("%d tokens behind 120, stopped %v; %d behind 2; want 8, false and 50", n, got[0][1].Stopped, len(got[1][0].IDs))
+		}
+	})
+}
+
+func TestGenerateRefuses(t *testing.T) {
+	fine := sampler.Options{Temperature: 1, TopP: 1, MaxTokens: 5}
+	with := func(change func(*sampler.Options)) sampler.Options {
+		o := fine
+		change(&o)
+		return o
+	}
+	one := sampler.Request{Prompt: []int32{1}, N: 1}
+	tests := []struct {
+		name    string
+		request sampler.Request
+		options sampler.Options
+		want    string
+	}{
+		{"empty", sampler.Request{N: 1}, fine, "prompt 1: the prompt has no tokens"},
+		{"no response", sampler.Request{Prompt: []int32{1}}, fine, "prompt 1: 0 responses"},
+		{"full window", sampler.Request{Name: "prompt abc", Prompt: make([]int32, 128), N: 1}, fine, "prompt abc: its 128 tokens leave no room"},
+		{"temperature", one, with(func(o *sampler.Options) { o.Temperature = math.NaN() }), "temperature NaN"},
+		{"top-p", one, with(func(o *sampler.Options) { o.TopP = 0 }), "top-p 0"},
+		{"top-k", one, with(func(o *sampler.Options) { o.TopK = -1 }), "top-k -1"},
+		{"limit", one, with(func(o *sampler.Options) { o.MaxTokens = 0 }), "a limit of 0 tokens"},
+	}
+	withPolicy(t, models+"tied", func(s *torch.Scope, p model.Policy) {
+		for _, tt := range tests {
+			_, err := sampler.Generate(t.Context(), s, p, []sampler.Request{one, tt.request}, tt.options)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+			}
+		}
+		if got := generate(t, s, p, nil, fine); len(got) != 0 {
+			t.Errorf("no request gave %v", got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := sampler.Generate(ctx, s, p, []sampler.Request{one}, fine); !errors.Is(err, context.Canceled) {
+			t.Errorf("an ended context gave %v", err)
+		}
+	})
+}
+
+// A broken policy puts a value on one logit of row 1, from the third token on.
+type broken struct {
+	model.Policy
+	value float32
+	calls int
+}
+
+func (b *broken) Logits(s *torch.Scope, hidden torch.Tensor) torch.Tensor {
+	logits := b.Policy.Logits(s, hidden)
+	if b.calls++; b.calls < 3 {
+		return logits
+	}
+	extra := make([]float32, logits.Len())
+	extra[logits.Dim(-1)+5] = b.value
+	return s.Add(logits, s.Floats(extra, logits.Shape()...))
+}
+
+// TestLogitsNotFinite: NaN and +Inf are an error that names the prompt; −Inf is
+// a token that is never drawn.
+func TestLogitsNotFinite(t *testing.T) {
+	requests := []sampler.Request{{Name: "prompt a", Prompt: []int32{1}, N: 1}, {Name: "prompt b", Prompt: []int32{2, 3}, N: 1}}
+	for _, o := range []sampler.Options{{MaxTokens: 40}, {MaxTokens: 40, Temperature: 2, TopP: 0.9}, {MaxTokens: 40, Temperature: 2, TopP: 1, TopK: 100}} {
+		withPolicy(t, models+"tied", func(s *torch.Scope, p model.Policy) {
+			for _, v := range []float64{math.NaN(), math.Inf(1)} {
+				_, err := sampler.Generate(t.Context(), s, &broken{Policy: p, value: float32(v)}, requests, o)
+				if err == nil || !strings.Contains(err.Error(), "prompt b: the logits of response token 2 are not finite") {
+					t.Errorf("%+v: %v among the logits: got %v", o, v, err)
+				}
+			}
+			got := generate(t, s, &broken{Policy: p, value: float32(math.Inf(-1))}, requests, o)
+			if slices.Contains(got[1][0].IDs[2:], 5) {
+				t.Errorf("%+v: drew a token of probability 0: %v", o, got[1][0].IDs)
+			}
+		})
+	}
 }

@@ -3,6 +3,8 @@ package sampler
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"radpo/configs"
 	"radpo/internal/chat"
@@ -15,20 +17,25 @@ import (
 	"radpo/internal/torch"
 )
 
-// Stage reads prompts and a policy and writes a samples table.
-var Stage = flow.Kind[Config]{Name: "sample", Version: 1, Run: run}
+// Stage reads prompts and a policy and writes a samples table, in the order of
+// the prompts, their goals and the samples' numbers.
+var Stage = flow.Kind[Config]{Name: "sample", Version: 2, Run: run}
 
 // A Config is what a samples table depends on besides prompts and policy.
 type Config struct {
 	configs.Sampler `json:"sampler"`
 	Split           string      `json:"split"`   // which prompts
-	Goals           [][]float64 `json:"goals"`   // each asked of every prompt, N responses each; an empty one asks for none
+	Goals           [][]float64 `json:"goals"`   // each asked of every prompt, N responses each; an empty one, or none at all, asks for none
 	Wording         chat.Goal   `json:"wording"` // of goals
 	MaxPrompt       int         `json:"prompts.max_tokens"`
 	Seed            int64       `json:"seed"`
 	DType           string      `json:"dtype"`
 	Device          string      `json:"device"`
 }
+
+// promptsCut is where a table's metadata counts the prompts, one a goal, that
+// lost the middle of their text to prompts.max_tokens.
+const promptsCut = "prompts_cut"
 
 // segment is how many prompts one committed part holds: what a kill loses.
 const segment = 64
@@ -47,15 +54,29 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 	if err != nil {
 		return err
 	}
+	questions, err := w.questions(prompts)
+	if err != nil {
+		return err
+	}
 	device, err := torch.OpenDevice(c.Device)
 	if err != nil {
 		return err
 	}
-	err = torch.Run(ctx, device, func(s *torch.Scope) error { return w.segments(ctx, s, f, prompts, out) })
+	all, err := table.Create[table.Sample](out.Dir(), map[string]string{promptsCut: strconv.Itoa(w.prompter.Cut)})
 	if err != nil {
 		return err
 	}
-	return w.join(out)
+	err = torch.Run(ctx, device, func(s *torch.Scope) error {
+		p, err := model.OpenPolicy(s, f, w.dtype, false)
+		if err != nil {
+			return err
+		}
+		return w.segments(ctx, s, p, questions, out, all)
+	})
+	if err != nil {
+		return err
+	}
+	return all.Close()
 }
 
 // choose is the prompts of a split, in their table's order.
@@ -83,12 +104,16 @@ func choose(dir, split string) ([]table.Prompt, error) {
 type worker struct {
 	config   Config
 	dtype    torch.DType
+	window   int // tokens of prompt and response together
 	prompter chat.Prompter
 	tokens   *tokenizer.Tokenizer
 	stop     []int
 }
 
 func newWorker(c Config, f *hf.Folder) (*worker, error) {
+	if len(c.Goals) == 0 {
+		c.Goals = [][]float64{nil}
+	}
 	w := &worker{config: c}
 	generation, err := f.GenerationConfig()
 	if err != nil {
@@ -103,54 +128,59 @@ func newWorker(c Config, f *hf.Folder) (*worker, error) {
 	if w.tokens, err = tokenizer.Load(f.FS()); err != nil {
 		return nil, err
 	}
+	of, err := f.Config()
+	if err != nil {
+		return nil, err
+	}
+	if have := w.tokens.Size(); have > of.VocabSize {
+		return nil, fmt.Errorf("%s: the tokenizer has %d tokens, the model %d: they are not of one model", f.Name(), have, of.VocabSize)
+	}
+	w.window = of.MaxPositionEmbeddings
 	w.prompter = chat.Prompter{Tokens: w.tokens, Goal: c.Wording, MaxTokens: c.MaxPrompt}
 	w.prompter.Template, err = chat.Load(f.FS())
 	return w, err
 }
 
-func part(i int) string { return fmt.Sprintf("segment-%06d", i) }
-
-// segments samples what earlier runs have not.
-func (w *worker) segments(ctx context.Context, s *torch.Scope, f *hf.Folder, prompts []table.Prompt, out *flow.Out) error {
-	p, err := model.OpenPolicy(s, f, w.dtype, false)
-	if err != nil {
-		return err
-	}
-	if have, size := w.tokens.Size(), p.Config().VocabSize; have > size {
-		return fmt.Errorf("%s: the tokenizer has %d tokens, the model %d: they are not of one model", f.Name(), have, size)
-	}
-	bar := progress.Start(ctx, int64(len(prompts)), "prompts")
+// segments samples what earlier runs have not and writes every row to all.
+func (w *worker) segments(ctx context.Context, s *torch.Scope, p model.Policy, questions []question, out *flow.Out, all *table.Writer[table.Sample]) error {
+	bar := progress.Start(ctx, int64(len(questions)*w.config.N), "responses")
 	defer bar.Done()
-	for i := 0; i*segment < len(prompts); i++ {
-		own := prompts[i*segment : min((i+1)*segment, len(prompts))]
-		if _, ok := out.Part(part(i)); ok {
-			bar.Skip(int64(len(own)))
-			continue
+	i := 0
+	for own := range slices.Chunk(questions, segment*len(w.config.Goals)) {
+		part := fmt.Sprintf("segment-%06d", i)
+		if _, ok := out.Part(part); ok {
+			bar.Skip(int64(len(own) * w.config.N))
+		} else {
+			rows, err := w.sample(ctx, s, p, own, bar)
+			if err != nil {
+				return err
+			}
+			if err := out.Commit(part, func(dir string) error { return write(dir, rows) }); err != nil {
+				return err
+			}
 		}
-		rows, err := w.sample(ctx, s, p, own, bar)
+		dir, _ := out.Part(part)
+		rows, err := table.ReadAll[table.Sample](dir)
 		if err != nil {
 			return err
 		}
-		if err := out.Commit(part(i), func(dir string) error { return write(dir, rows) }); err != nil {
+		if err := all.Write(rows...); err != nil {
 			return err
 		}
+		i++
 	}
 	return nil
 }
 
-// sample answers prompts at every goal, a batch of whole prompts at a time.
-func (w *worker) sample(ctx context.Context, s *torch.Scope, p model.Policy, prompts []table.Prompt, bar *progress.Bar) ([]table.Sample, error) {
+// sample answers questions, as many at a time as decode together.
+func (w *worker) sample(ctx context.Context, s *torch.Scope, p model.Policy, questions []question, bar *progress.Bar) ([]table.Sample, error) {
 	c := w.config
 	o := Options{Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, MaxTokens: c.MaxTokens, Stop: w.stop, Seed: c.Seed}
-	each := len(c.Goals) * c.N
-	size := max(1, c.Batch/each)
 	var rows []table.Sample
-	for len(prompts) > 0 {
-		batch := prompts[:min(size, len(prompts))]
-		prompts = prompts[len(batch):]
-		requests, err := w.requests(batch)
-		if err != nil {
-			return nil, err
+	for _, batch := range batches(questions, max(1, c.Batch)) {
+		requests := make([]Request, len(batch))
+		for i, q := range batch {
+			requests[i] = q.Request
 		}
 		responses, err := Generate(ctx, s, p, requests, o)
 		if err != nil {
@@ -158,37 +188,21 @@ func (w *worker) sample(ctx context.Context, s *torch.Scope, p model.Policy, pro
 		}
 		for i, list := range responses {
 			for k, r := range list {
-				rows = append(rows, w.row(batch[i/len(c.Goals)], c.Goals[i%len(c.Goals)], requests[i], k, r))
+				rows = append(rows, w.row(batch[i], k, r))
 			}
+			bar.Add(int64(len(list)))
 		}
-		bar.Add(int64(len(batch)))
 	}
 	return rows, nil
 }
 
-// requests are one a prompt and goal. Samples are numbered through the goals
-// of their prompt.
-func (w *worker) requests(prompts []table.Prompt) ([]Request, error) {
-	var out []Request
-	for _, p := range prompts {
-		for g, goal := range w.config.Goals {
-			_, ids, err := w.prompter.Prompt(p.Messages, goal)
-			if err != nil {
-				return nil, fmt.Errorf("prompt %s (%s): %w", p.ID, p.Source, err)
-			}
-			out = append(out, Request{Prompt: ids, N: w.config.N, First: g * w.config.N})
-		}
-	}
-	return out, nil
-}
-
-func (w *worker) row(p table.Prompt, goal []float64, q Request, k int, r Response) table.Sample {
+func (w *worker) row(q question, k int, r Response) table.Sample {
 	finish := table.FinishLength
 	if r.Stopped {
 		finish = table.FinishStop
 	}
 	return table.Sample{
-		PromptID: p.ID, Sample: int32(q.First + k), Goal: goal, PromptIDs: q.Prompt, ResponseIDs: r.IDs,
+		PromptID: q.id, Sample: int32(q.First + k), Goal: q.goal, PromptIDs: q.Prompt, ResponseIDs: r.IDs,
 		Logprobs: r.Logprobs, Text: w.tokens.Decode(r.IDs, true), Finish: finish, Seed: w.config.Seed,
 	}
 }
@@ -202,26 +216,4 @@ func write(dir string, rows []table.Sample) error {
 		return err
 	}
 	return w.Close()
-}
-
-// join makes one table of the parts.
-func (w *worker) join(out *flow.Out) error {
-	all, err := table.Create[table.Sample](out.Dir(), nil)
-	if err != nil {
-		return err
-	}
-	for i := range out.Parts() {
-		dir, ok := out.Part(part(i))
-		if !ok {
-			return fmt.Errorf("%s is missing", part(i))
-		}
-		rows, err := table.ReadAll[table.Sample](dir)
-		if err != nil {
-			return err
-		}
-		if err := all.Write(rows...); err != nil {
-			return err
-		}
-	}
-	return all.Close()
 }
