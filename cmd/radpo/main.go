@@ -1,7 +1,12 @@
 package main
 
-import "os"
+import (
+	"os"
+
+	"radpo/internal/torch"
+)
 
 func main() {
+	torch.SleepWhileWaiting()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
