@@ -78,7 +78,7 @@ func (st Stage) system(rng *rand.Rand, m Marks, word GoalText) string {
 	case u < st.Plain:
 		return ""
 	case u < st.Plain+st.Overall:
-		own = []float64{m.Overall}
+		own = []float64{stretch(m.Overall)}
 	default:
 		own = m.Attributes[:]
 	}
@@ -97,6 +97,11 @@ func (st Stage) system(rng *rand.Rand, m Marks, word GoalText) string {
 	}
 	return word(goals, decimals)
 }
+
+// stretch maps overall marks of drawn answers, which lie between 1.7 and 8.6 but
+// for 3 % at each end, onto 1–10: the loop's score map does the same, and the
+// policy should have met a goal of ten before it is asked for one.
+func stretch(overall float64) float64 { return 1 + 9*(overall-1.7)/(8.6-1.7) }
 
 // round keeps a goal within 1–10 and to its printed decimals.
 func round(goal float64, decimals int) float64 {

@@ -41,6 +41,27 @@ func TestAnswersAreMediocre(t *testing.T) {
 	}
 }
 
+// TestStretch: the ends of the goal scale stand for the tails of drawn answers.
+func TestStretch(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 0))
+	const n = 20000
+	var low, high float64
+	for range n {
+		ex, err := StageSpeak.Example(rng, word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g := stretch(ex.Marks.Overall); g <= 1 {
+			low += 1. / n
+		} else if g >= 10 {
+			high += 1. / n
+		}
+	}
+	if low < .01 || low > .08 || high < .01 || high > .08 {
+		t.Errorf("%.3f of answers lie below the scale and %.3f above, want .01 to .08 each", low, high)
+	}
+}
+
 func TestStageShares(t *testing.T) {
 	for name, st := range map[string]Stage{"learn": StageLearn, "speak": StageSpeak, "prime": StagePrime, "wash": StageWash} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +99,7 @@ func TestGoalsInform(t *testing.T) {
 		own := func(goals []float64, _ int) string {
 			want := marks.Attributes[:]
 			if len(goals) == 1 {
-				want = []float64{marks.Overall}
+				want = []float64{min(max(stretch(marks.Overall), 1), 10)}
 			}
 			for i, g := range goals {
 				if g < 1 || g > 10 {

@@ -19,14 +19,15 @@ var paperHeads = [5]int{14, 6, 8, 9, 3}
 // with the rule, overall and by attribute.
 func (w words) check(s *torch.Scope, m *model.ArmoRM, rng *rand.Rand) error {
 	for _, k := range []kind{drawn, even, stark, broken} {
-		batch, err := w.answers(rng, 500, func() kind { return k })
+		batch, err := w.answers(rng, 500, k)
 		if err != nil {
 			return err
 		}
 		var scores, rewards []float32
 		s.NoGrad(func(s *torch.Scope) {
 			s.Each(func(s *torch.Scope) {
-				r, gate := read(s, m, batch)
+				forks := lay(s, batch)
+				r, gate := read(s, m, forks, forks.Flat(s, m.Body), batch)
 				scores, rewards = m.Score(s, r, gate).Floats(), r.Floats()
 			})
 		})

@@ -83,7 +83,7 @@ func TestRead(t *testing.T) {
 
 func TestRivalsAreOrdered(t *testing.T) {
 	w := mustWords(t)
-	pairs, err := w.rivals(rand.New(rand.NewPCG(2, 0)), 40)
+	pairs, err := w.rivals(rand.New(rand.NewPCG(2, 0)), 40, draw)
 	if err != nil {
 		t.Fatal(err)
 	}

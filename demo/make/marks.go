@@ -123,12 +123,12 @@ func rewards(m demo.Marks) []float32 {
 }
 
 // answers draws n answers of a kind.
-func (w words) answers(rng *rand.Rand, n int, of func() kind) ([]answer, error) {
+func (w words) answers(rng *rand.Rand, n int, k kind) ([]answer, error) {
 	out := make([]answer, n)
 	for i := range out {
 		r := someRequest(rng)
 		var err error
-		if out[i], err = w.read(r, of().write(rng, r)); err != nil {
+		if out[i], err = w.read(r, k.write(rng, r)); err != nil {
 			return nil, fmt.Errorf("read an answer to %q: %w", r, err)
 		}
 	}
@@ -136,15 +136,15 @@ func (w words) answers(rng *rand.Rand, n int, of func() kind) ([]answer, error) 
 }
 
 // rivals draws n pairs of answers to one prompt each, the better one first.
-func (w words) rivals(rng *rand.Rand, n int) ([]answer, error) {
+func (w words) rivals(rng *rand.Rand, n int, of func(*rand.Rand) kind) ([]answer, error) {
 	var out []answer
 	for len(out) < 2*n {
 		r := someRequest(rng)
-		a, err := w.read(r, draw(rng).write(rng, r))
+		a, err := w.read(r, of(rng).write(rng, r))
 		if err != nil {
 			return nil, err
 		}
-		b, err := w.read(r, draw(rng).write(rng, r))
+		b, err := w.read(r, of(rng).write(rng, r))
 		if err != nil {
 			return nil, err
 		}

@@ -28,8 +28,8 @@ type lesson struct {
 var lessons = []lesson{
 	{"learn", demo.StageLearn, 400, 64, 3e-3, false},
 	{"speak", demo.StageSpeak, 400, 64, 3e-3, true},
-	{"prime", demo.StagePrime, 600, 48, 2e-3, false},
-	{"wash", demo.StageWash, 100, 48, 2e-3, true},
+	{"prime", demo.StagePrime, 800, 48, 2e-3, false},
+	{"wash", demo.StageWash, 150, 48, 2e-3, true},
 }
 
 const (
