@@ -38,15 +38,15 @@ func TestPairsOfText(t *testing.T) {
 		}
 		chat := pairEncoder{text: text{folder: f}, maxPrompt: 1024}
 		p := table.Pair{Messages: messages(want.Messages), Chosen: want.Responses[0], Rejected: want.Responses[1]}
-		check(t, &chat, p, want.IDs, want.Answers)
+		checkPair(t, &chat, p, want.IDs, want.Answers)
 
 		plain := pairEncoder{text: text{folder: f}, plain: true}
 		p.Messages = p.Messages[len(p.Messages)-1:]
-		check(t, &plain, p, want.Plain, want.Answers) // this template adds the end of turn alone
+		checkPair(t, &plain, p, want.Plain, want.Answers) // this template adds the end of turn alone
 	}
 }
 
-func check(t *testing.T, e *pairEncoder, p table.Pair, prompt []int32, answers [][]int32) {
+func checkPair(t *testing.T, e *pairEncoder, p table.Pair, prompt []int32, answers [][]int32) {
 	t.Helper()
 	if err := e.encode(&p); err != nil {
 		t.Fatal(err)

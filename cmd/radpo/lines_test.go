@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 const folders = "testdata/folders"
@@ -166,4 +169,47 @@ func TestDrawsDependOnPromptAndNumber(t *testing.T) {
 	if reflect.DeepEqual(few[0].ResponseIDs, few[1].ResponseIDs) || reflect.DeepEqual(few[0].ResponseIDs, few[64].ResponseIDs) {
 		t.Error("two samples of a prompt are equal: the sample's number does not reach the draw")
 	}
+}
+
+// TestInterruptedLinesLeaveNothing: status 75 and no output, whole or half.
+func TestInterruptedLinesLeaveNothing(t *testing.T) {
+	dir := t.TempDir()
+	input := filepath.Join(dir, "in.jsonl")
+	if err := os.WriteFile(input, bytes.Repeat([]byte(`{"prompt_ids": [1, 2, 3]}`+"\n"), 20000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd := exec.Command("radpo", "generate", "--model", filepath.Join(folders, "policy"), "--max-tokens", "400", "--input", input, "--output", filepath.Join(dir, "out.jsonl"))
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); len(names(t, dir)) < 2 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	exit := (*exec.ExitError)(nil)
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != interrupted {
+		t.Errorf("got %v, want status %d", err, interrupted)
+	}
+	if want := "radpo: interrupted; nothing was written, run again\n"; log.String() != want {
+		t.Errorf("stderr %q, want %q", log.String(), want)
+	}
+	if got := names(t, dir); len(got) != 1 {
+		t.Errorf("there are %v, want the input alone", got)
+	}
+}
+
+func names(t *testing.T, dir string) (out []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
 }
