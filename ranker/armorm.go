@@ -54,6 +54,9 @@ func openArmoRM(s *torch.Scope, f *hf.Folder, d torch.DType) (Ranker, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n := c.Gating.NumObjectives; n != len(objectives) {
+		return nil, fmt.Errorf("%s: config.json: num_objectives is %d: only ArmoRM's %d have names here", f.Name(), n, len(objectives))
+	}
 	return &armoRM{reader: r, model: m, pattern: pattern(c, r.tokens)}, nil
 }
 
@@ -77,35 +80,24 @@ func (a *armoRM) Rank(ctx context.Context, s *torch.Scope, requests []Request) (
 	if err != nil {
 		return nil, err
 	}
-	return a.rank(ctx, s, groups)
+	return rate(ctx, s, groups, a.read)
 }
 
-func (a *armoRM) rank(ctx context.Context, s *torch.Scope, groups []group) ([][]Rating, error) {
-	out := make([][]Rating, len(groups))
-	err := batches(ctx, s, groups, func(s *torch.Scope, at []int, b model.Forks) error {
-		var last, gates []int64
-		for i, g := range at {
-			for k, ids := range groups[g].sequences {
-				gate := lastIndex(ids, a.pattern)
-				if gate < 0 {
-					return fmt.Errorf("request %d: no end of the prompt (%q) in the conversation's tokens: the template is not one of ArmoRM, or the window of %d tokens cut it off", g, closing, a.window)
-				}
-				last, gates = append(last, b.At(i, k, len(ids)-1)), append(gates, b.At(i, k, gate))
+// read finds where the heads look: rewards at the end of each sequence, the
+// gate where its prompt ends.
+func (a *armoRM) read(s *torch.Scope, groups []group, b model.Forks) ([]Rating, error) {
+	var last, gates []int64
+	for i, g := range groups {
+		for k, ids := range g.sequences {
+			gate := lastIndex(ids, a.pattern)
+			if gate < 0 {
+				return nil, fmt.Errorf("%s: no end of the prompt (ids %v) in the conversation's tokens: the chat template is not one of ArmoRM", g.name, a.pattern)
 			}
+			last, gates = append(last, b.At(i, k, len(ids)-1)), append(gates, b.At(i, k, gate))
 		}
-		ratings := a.rate(s, b.Flat(s, a.model.Body), last, gates)
-		for _, g := range at {
-			n := len(groups[g].sequences)
-			out[g], ratings = ratings[:n:n], ratings[n:]
-		}
-		return nil
-	})
-	return out, err
-}
-
-// rate reads the heads at the flat places last and gates, one each a response.
-func (a *armoRM) rate(s *torch.Scope, hidden torch.Tensor, last, gates []int64) []Rating {
+	}
 	n := int64(len(last))
+	hidden := b.Flat(s, a.model.Body)
 	rewards := a.model.Rewards(s, s.Index(hidden, 0, s.Longs(last, n)))
 	gate := a.model.Gate(s, s.Index(hidden, 0, s.Longs(gates, n)))
 	scores, raw, weights := a.model.Score(s, rewards, gate).Floats(), rewards.Floats(), gate.Floats()
@@ -114,28 +106,7 @@ func (a *armoRM) rate(s *torch.Scope, hidden torch.Tensor, last, gates []int64) 
 	for i := range out {
 		out[i] = Rating{Score: float64(scores[i]), Attributes: wider(raw[i*width : (i+1)*width]), Gating: wider(weights[i*width : (i+1)*width])}
 	}
-	return out
-}
-
-// batches calls fn with groups of similar length, under the token budget.
-func batches(ctx context.Context, s *torch.Scope, groups []group, fn func(*torch.Scope, []int, model.Forks) error) error {
-	for _, at := range model.Batches(len(groups), budget, func(i int) int { return groups[i].fork.Len() }) {
-		err := ctx.Err()
-		if err != nil {
-			return err
-		}
-		forks := make([]model.Fork, len(at))
-		for i, g := range at {
-			forks[i] = groups[g].fork
-		}
-		s.NoGrad(func(s *torch.Scope) {
-			s.Each(func(s *torch.Scope) { err = fn(s, at, model.NewForks(s, forks)) })
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return out, nil
 }
 
 // lastIndex is where pattern last begins in ids, or −1.

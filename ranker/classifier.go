@@ -32,27 +32,21 @@ func (c *classifier) Rank(ctx context.Context, s *torch.Scope, requests []Reques
 	if err != nil {
 		return nil, err
 	}
-	return c.rank(ctx, s, groups)
+	return rate(ctx, s, groups, c.read)
 }
 
-func (c *classifier) rank(ctx context.Context, s *torch.Scope, groups []group) ([][]Rating, error) {
-	out := make([][]Rating, len(groups))
-	err := batches(ctx, s, groups, func(s *torch.Scope, at []int, b model.Forks) error {
-		var last []int64
-		for i, g := range at {
-			for k, ids := range groups[g].sequences {
-				last = append(last, b.At(i, k, len(ids)-1))
-			}
+// read scores the end of each sequence.
+func (c *classifier) read(s *torch.Scope, groups []group, b model.Forks) ([]Rating, error) {
+	var last []int64
+	for i, g := range groups {
+		for k, ids := range g.sequences {
+			last = append(last, b.At(i, k, len(ids)-1))
 		}
-		hidden := s.Index(b.Flat(s, c.model.Body), 0, s.Longs(last, int64(len(last))))
-		scores := c.model.Score.Forward(s, s.To(hidden, torch.Float)).Floats()
-		for _, g := range at {
-			for range groups[g].sequences {
-				out[g] = append(out[g], Rating{Score: float64(scores[0])})
-				scores = scores[1:]
-			}
-		}
-		return nil
-	})
-	return out, err
+	}
+	hidden := s.Index(b.Flat(s, c.model.Body), 0, s.Longs(last, int64(len(last))))
+	out := make([]Rating, len(last))
+	for i, score := range c.model.Score.Forward(s, s.To(hidden, torch.Float)).Floats() {
+		out[i].Score = float64(score)
+	}
+	return out, nil
 }

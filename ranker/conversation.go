@@ -2,16 +2,13 @@ package ranker
 
 import (
 	"fmt"
+	"slices"
 
 	"radpo/internal/chat"
 	"radpo/internal/hf"
-	"radpo/internal/model"
 	"radpo/internal/table"
 	"radpo/internal/tokenizer"
 )
-
-// budget is how many padded tokens a batch may have.
-const budget = 16384
 
 // A reader turns conversations into a reward model's own tokens.
 type reader struct {
@@ -39,59 +36,44 @@ func newReader(f *hf.Folder) (reader, error) {
 	return reader{t, k, c.MaxPositionEmbeddings}, nil
 }
 
-// A group is one request's token sequences, a response each.
-type group struct {
-	sequences [][]int32
-	fork      model.Fork
+// encode is prompt and response as one conversation that the assistant has
+// ended. One that is longer than the model's window loses its end, and before
+// that the middle of a prompt which fills more than half of the window.
+func (r reader) encode(messages []table.Message, response string) ([]int32, error) {
+	answer := table.Message{Role: "assistant", Content: response}
+	ids, err := r.template.Encode(r.tokens, append(slices.Clone(messages), answer), false, false)
+	if err != nil || len(ids) <= r.window {
+		return ids, err
+	}
+	if messages, _, err = r.template.Truncate(r.tokens, messages, "", r.window/2, false); err != nil {
+		return nil, err
+	}
+	ids, err = r.template.Encode(r.tokens, append(slices.Clone(messages), answer), false, false)
+	return ids[:min(len(ids), r.window)], err
 }
 
-// group encodes prompt and each response as one conversation that the
-// assistant has ended. What the sequences share is computed once. A sequence
-// longer than the model's window loses its end.
-func (r reader) group(q Request) (group, error) {
-	var g group
-	for _, text := range q.Responses {
-		turns := append(append([]table.Message{}, q.Messages...), table.Message{Role: "assistant", Content: text})
-		ids, err := r.template.Encode(r.tokens, turns, false, false)
-		if err != nil {
-			return g, err
-		}
-		g.sequences = append(g.sequences, ids[:min(len(ids), r.window)])
-	}
-	shared := common(g.sequences)
-	g.fork.Prompt = g.sequences[0][:shared]
-	for _, ids := range g.sequences {
-		g.fork.Responses = append(g.fork.Responses, ids[shared:])
-	}
-	return g, nil
-}
-
+// groups encodes requests.
 func (r reader) groups(requests []Request) ([]group, error) {
 	out := make([]group, len(requests))
 	for i, q := range requests {
-		if len(q.Responses) == 0 {
-			return nil, fmt.Errorf("request %d has no responses", i)
+		if q.Name == "" {
+			q.Name = fmt.Sprintf("request %d", i)
 		}
-		var err error
-		if out[i], err = r.group(q); err != nil {
-			return nil, fmt.Errorf("request %d: %w", i, err)
+		if err := q.check(); err != nil {
+			return nil, err
 		}
+		var sequences [][]int32
+		for _, text := range q.Responses {
+			ids, err := r.encode(q.Messages, text)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", q.Name, err)
+			}
+			if len(ids) == 0 {
+				return nil, fmt.Errorf("%s: the chat template makes nothing of the conversation", q.Name)
+			}
+			sequences = append(sequences, ids)
+		}
+		out[i] = newGroup(q.Name, sequences)
 	}
 	return out, nil
-}
-
-// common is the length of what all sequences begin with, leaving each at
-// least one token of its own.
-func common(sequences [][]int32) int {
-	n := len(sequences[0])
-	for _, ids := range sequences {
-		n = min(n, len(ids)-1)
-		for i, id := range ids[:n] {
-			if id != sequences[0][i] {
-				n = i
-				break
-			}
-		}
-	}
-	return n
 }

@@ -11,9 +11,20 @@ import (
 
 // A Request is a prompt with the responses to be rated.
 type Request struct {
+	Name      string          // for errors; empty: its place among the requests
 	Messages  []table.Message // ends with the user's turn
 	Responses []string
 	Finished  []bool // the policy ended the response itself; nil: all
+}
+
+func (r Request) check() error {
+	switch {
+	case len(r.Messages) == 0:
+		return fmt.Errorf("%s: the prompt has no messages", r.Name)
+	case len(r.Responses) == 0:
+		return fmt.Errorf("%s has no responses", r.Name)
+	}
+	return nil
 }
 
 // A Rating is the ranker's word on one response.
@@ -25,7 +36,8 @@ type Rating struct {
 
 // A Ranker rates responses.
 type Ranker interface {
-	// Rank rates requests, each response of each in order.
+	// Rank rates requests, each response of each in order. Equal responses to a
+	// prompt are rated alike.
 	Rank(ctx context.Context, s *torch.Scope, requests []Request) ([][]Rating, error)
 	// Names are the attributes, none for a scalar ranker.
 	Names() []string

@@ -13,7 +13,7 @@ import (
 // sequences reads the right-padded ids of a golden as one group: the way that
 // responses of one prompt share it.
 func sequences(ref *golden.File) group {
-	var g group
+	var all [][]int32
 	width := int(ref.Shape("ids")[1])
 	ids, lengths := ref.Ints("ids"), ref.Ints("lengths")
 	for i, n := range lengths {
@@ -21,14 +21,9 @@ func sequences(ref *golden.File) group {
 		for _, id := range ids[i*width : i*width+int(n)] {
 			q = append(q, int32(id))
 		}
-		g.sequences = append(g.sequences, q)
+		all = append(all, q)
 	}
-	shared := common(g.sequences)
-	g.fork.Prompt = g.sequences[0][:shared]
-	for _, q := range g.sequences {
-		g.fork.Responses = append(g.fork.Responses, q[shared:])
-	}
-	return g
+	return newGroup("golden", all)
 }
 
 func open(t *testing.T, dir string, fn func(*torch.Scope, *hf.Folder) error) {
@@ -54,9 +49,7 @@ func TestArmoRMEqualsReference(t *testing.T) {
 	together := sequences(ref)
 	var alone []group
 	for _, q := range together.sequences {
-		g := group{sequences: [][]int32{q}}
-		g.fork.Prompt, g.fork.Responses = q[:1], [][]int32{q[1:]}
-		alone = append(alone, g)
+		alone = append(alone, newGroup("golden", [][]int32{q}))
 	}
 	for name, groups := range map[string][]group{"together": {together}, "alone": alone} {
 		t.Run(name, func(t *testing.T) {
@@ -70,7 +63,7 @@ func TestArmoRMEqualsReference(t *testing.T) {
 				for _, id := range ref.Ints("pattern") {
 					a.pattern = append(a.pattern, int32(id))
 				}
-				ratings, err := a.rank(context.Background(), s, groups)
+				ratings, err := rate(context.Background(), s, groups, a.read)
 				if err != nil {
 					return err
 				}
@@ -101,7 +94,7 @@ func TestClassifierEqualsTransformers(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		ratings, err := (&classifier{model: m}).rank(context.Background(), s, []group{sequences(ref)})
+		ratings, err := rate(context.Background(), s, []group{sequences(ref)}, (&classifier{model: m}).read)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,9 @@ func (rule) Names() []string { return demo.Attributes[:] }
 func (rule) Rank(ctx context.Context, _ *torch.Scope, requests []Request) ([][]Rating, error) {
 	out := make([][]Rating, len(requests))
 	for i, r := range requests {
+		if err := r.check(); err != nil {
+			return nil, err
+		}
 		prompt := r.Messages[len(r.Messages)-1].Content
 		for k, answer := range r.Responses {
 			m, err := demo.Score(prompt, answer, r.Finished == nil || r.Finished[k])

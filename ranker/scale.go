@@ -154,16 +154,34 @@ func summarise(rows []table.Score, maps []Map) Scaling {
 	return s
 }
 
-// finite refuses scores that no map can place.
-func finite(rows []table.Score) error {
-	bad := 0
+// check refuses rows that cannot be mapped: scores that are not finite, and
+// attributes that are missing.
+func check(rows []table.Score, at []int) error {
 	for _, r := range rows {
-		if math.IsNaN(r.Raw) || math.IsInf(r.Raw, 0) {
-			bad++
+		values := []float64{r.Raw}
+		for _, column := range at {
+			if column >= len(r.Attributes) {
+				return fmt.Errorf("sample %d of prompt %s has %d attributes and no number %d: it is of another ranker", r.Sample, r.PromptID, len(r.Attributes), column)
+			}
+			values = append(values, r.Attributes[column])
+		}
+		for _, v := range values {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("sample %d of prompt %s has the score %v, which is no place on a scale; rank again", r.Sample, r.PromptID, v)
+			}
 		}
 	}
-	if bad > 0 {
-		return fmt.Errorf("%d of %d scores are not finite: the ranker's weights or its dtype are at fault", bad, len(rows))
+	return nil
+}
+
+// fits reports whether s has the maps of a score and the given attributes.
+func (s Scaling) fits(attributes []string) error {
+	have := make([]string, len(s.Maps))
+	for i, m := range s.Maps {
+		have[i] = m.Name
+	}
+	if want := append([]string{"score"}, attributes...); !slices.Equal(have, want) {
+		return fmt.Errorf("its maps are of %v, wanted are those of %v; fit new ones", have, want)
 	}
 	return nil
 }

@@ -83,9 +83,35 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-func TestFiniteNamesTheCount(t *testing.T) {
-	if err := finite(scores(1, math.NaN(), math.Inf(1))); err == nil || !strings.Contains(err.Error(), "2 of 3") {
+func TestNotFiniteIsNamed(t *testing.T) {
+	samples := []table.Sample{{PromptID: "a"}, {PromptID: "b"}, {PromptID: "b", Sample: 1}}
+	err := finite(samples, [][]Rating{{{Score: 1}}, {{Score: 2}, {Score: math.NaN()}}})
+	if err == nil || !strings.Contains(err.Error(), "prompt b: the score of sample 1 is NaN") {
 		t.Errorf("got %v", err)
+	}
+	if err := finite(samples, [][]Rating{{{Score: 1}}, {{Score: 2}, {Score: 3}}}); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestCheck refuses rows that no map can take, by sample and prompt.
+func TestCheck(t *testing.T) {
+	rows := scores(1, 2, 3)
+	for i := range rows {
+		rows[i].PromptID, rows[i].Sample = "p", int32(i)
+	}
+	if err := check(rows, []int{1}); err != nil {
+		t.Errorf("got %v", err)
+	}
+	if err := check(rows, []int{2}); err == nil || !strings.Contains(err.Error(), "sample 0 of prompt p has 2 attributes") {
+		t.Errorf("a missing attribute: got %v", err)
+	}
+	rows[1].Attributes[0] = math.Inf(1)
+	if err := check(rows, []int{1}); err != nil {
+		t.Errorf("an attribute that is not asked for: got %v", err)
+	}
+	if err := check(rows, []int{0}); err == nil || !strings.Contains(err.Error(), "sample 1 of prompt p has the score +Inf") {
+		t.Errorf("an infinite attribute: got %v", err)
 	}
 }
 

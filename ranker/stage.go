@@ -16,7 +16,7 @@ import (
 
 // Stage reads prompts, samples and, unless it is the rule, a reward model, and
 // writes a table of raw scores, a row a sample in their order.
-var Stage = flow.Kind[Config]{Name: "rank", Version: 1, Run: run}
+var Stage = flow.Kind[Config]{Name: "rank", Version: 2, Run: run}
 
 // A Config is what raw scores depend on besides what the stage reads.
 type Config struct {
@@ -95,7 +95,7 @@ func join(prompts string, samples []table.Sample) ([]Request, error) {
 			return nil, fmt.Errorf("sample %d is of prompt %s, which the prompts table lacks", i, q.PromptID)
 		}
 		if i == 0 || samples[i-1].PromptID != q.PromptID {
-			out = append(out, Request{Messages: m})
+			out = append(out, Request{Name: "prompt " + q.PromptID, Messages: m})
 		}
 		r := &out[len(out)-1]
 		r.Responses, r.Finished = append(r.Responses, q.Text), append(r.Finished, q.Finish == table.FinishStop)
@@ -120,6 +120,9 @@ func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request,
 			bar.Skip(int64(len(batch)))
 		} else {
 			ratings, err := r.Rank(ctx, s, batch)
+			if err == nil {
+				err = finite(own, ratings)
+			}
 			if err != nil {
 				return err
 			}
@@ -135,6 +138,19 @@ func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request,
 		}
 		if err := w.Write(rows...); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// finite refuses ratings that no map to 1–10 can place.
+func finite(samples []table.Sample, ratings [][]Rating) error {
+	for _, list := range ratings {
+		for _, r := range list {
+			if q := samples[0]; !torch.Finite(r.Score) {
+				return fmt.Errorf("prompt %s: the score of sample %d is %v: the ranker's weights or its dtype are at fault", q.PromptID, q.Sample, r.Score)
+			}
+			samples = samples[1:]
 		}
 	}
 	return nil
@@ -177,11 +193,11 @@ func runScale(ctx context.Context, c ScaleConfig, in flow.In, out *flow.Out) err
 	if err != nil {
 		return err
 	}
-	if err := finite(rows); err != nil {
-		return err
-	}
 	at, err := columns(c.Ranker, c.Attributes)
 	if err != nil {
+		return err
+	}
+	if err := check(rows, at); err != nil {
 		return err
 	}
 	result, err := c.scale(rows, at, in.At(1))
@@ -222,6 +238,9 @@ func (c ScaleConfig) scale(rows []table.Score, at []int, fitted string) (Scaling
 	first, err := ReadScaling(t.Meta())
 	if err != nil {
 		return Scaling{}, err
+	}
+	if err := first.fits(c.Attributes); err != nil {
+		return Scaling{}, fmt.Errorf("scale as %s: %w", fitted, err)
 	}
 	apply(rows, first.Maps, at)
 	return summarise(rows, first.Maps), nil
