@@ -29,6 +29,7 @@ type Step struct {
 
 // add counts one pair of the step's n.
 func (m *Step) add(beta, loss, chosen, rejected float64, r row, n float64) {
+	m.Tokens += int64(r.fork().Len())
 	m.Loss += loss / n
 	good, bad := beta*(chosen-float64(r.refChosen)), beta*(rejected-float64(r.refRejected))
 	m.Chosen += good / n

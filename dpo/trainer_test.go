@@ -88,6 +88,13 @@ func TestTenStepsEqualTRL(t *testing.T) {
 					}
 					ref.Check(column, got, golden.Steps)
 				}
+				var tokens int64 // of the 20 rows, seen twice
+				for _, r := range tr.rows {
+					tokens += 2 * int64(r.fork().Len())
+				}
+				if got := tr.history[len(tr.history)-1].Tokens; got != tokens {
+					t.Errorf("num_tokens is %d, want %d", got, tokens)
+				}
 				for i, name := range tr.opt.names {
 					ref.Check("param."+name, tr.opt.masters[i].Floats(), golden.Steps)
 				}
