@@ -26,8 +26,8 @@ func (w words) check(s *torch.Scope, m *model.ArmoRM, rng *rand.Rand) error {
 		var scores, rewards []float32
 		s.NoGrad(func(s *torch.Scope) {
 			s.Each(func(s *torch.Scope) {
-				forks := lay(s, batch)
-				r, gate := read(s, m, forks, forks.Flat(s, m.Body), batch)
+				l := lay(s, batch, 1)
+				r, gate := read(s, m, l, l.Flat(s, m.Body), batch)
 				scores, rewards = m.Score(s, r, gate).Floats(), r.Floats()
 			})
 		})

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -40,21 +42,47 @@ func build(ctx context.Context, out string, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := makePolicy(ctx, w, work, seed); err != nil {
+	in := func(name string) string { return filepath.Join(work, name) }
+	if err := w.startPolicy(in("start"), rand.New(rand.NewPCG(seed, 0))); err != nil {
+		return err
+	}
+	if err := w.trainPolicy(ctx, in("start"), in("spoken"), firstLessons, seed); err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
-	if err := makeReward(ctx, w, work, seed); err != nil {
-		return fmt.Errorf("reward model: %w", err)
+	err = both(ctx,
+		func(ctx context.Context) error { return w.trainPolicy(ctx, in("spoken"), in("policy"), lastLessons, seed+1) },
+		func(ctx context.Context) error {
+			return w.trainReward(ctx, in("spoken"), in("start-reward"), in("reward"), seed+2)
+		})
+	if err != nil {
+		return err
 	}
 	for _, name := range []string{"policy", "reward"} {
 		if err := os.RemoveAll(filepath.Join(out, name)); err != nil {
 			return err
 		}
-		if err := os.Rename(filepath.Join(work, name), filepath.Join(out, name)); err != nil {
+		if err := os.Rename(in(name), filepath.Join(out, name)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// both runs f and g side by side; where one fails the other is called off.
+func both(ctx context.Context, f, g func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 2)
+	for _, work := range []func(context.Context) error{f, g} {
+		go func() {
+			err := work(ctx)
+			if err != nil {
+				stop()
+			}
+			done <- err
+		}()
+	}
+	return errors.Join(<-done, <-done)
 }
 
 // say prints a line of progress.

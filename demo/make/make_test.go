@@ -83,16 +83,22 @@ func TestRead(t *testing.T) {
 
 func TestRivalsAreOrdered(t *testing.T) {
 	w := mustWords(t)
-	pairs, err := w.rivals(rand.New(rand.NewPCG(2, 0)), 40, draw)
+	all, err := w.rivals(rand.New(rand.NewPCG(2, 0)), 40, draw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(pairs) != 80 {
-		t.Fatalf("%d answers, want 80", len(pairs))
+	if len(all) != 160 {
+		t.Fatalf("%d answers, want 160", len(all))
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i].overall <= pairs[i+1].overall {
-			t.Errorf("pair %d: %.2f before %.2f", i/2, pairs[i].overall, pairs[i+1].overall)
+	for i := 0; i < len(all); i += rivalry {
+		g := all[i : i+rivalry]
+		if g[0].overall <= g[2].overall || g[1].overall <= g[3].overall {
+			t.Errorf("marks %.2f %.2f %.2f %.2f, want first above third, second above fourth", g[0].overall, g[1].overall, g[2].overall, g[3].overall)
+		}
+		for _, a := range g[1:] {
+			if !slices.Equal(a.ids[:a.opened], g[0].ids[:g[0].opened]) {
+				t.Error("rivals answer different prompts")
+			}
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"radpo/demo"
 	"radpo/internal/model"
@@ -28,7 +30,7 @@ func draw(rng *rand.Rand) kind {
 	switch u := rng.Float64(); {
 	case u < 0.05:
 		return astray
-	case u < 0.30:
+	case u < 0.35:
 		return broken
 	default:
 		return sound(rng)
@@ -66,6 +68,7 @@ func someRequest(rng *rand.Rand) demo.Request {
 type answer struct {
 	ids     []int32
 	closing int         // where the user's turn ends: the gate reads there
+	opened  int         // where the answer begins
 	ends    []int       // where sentences end, and the last token
 	rewards [][]float32 // what the heads should say at each end
 	overall float64     // the rule's mark
@@ -86,7 +89,7 @@ func (w words) read(r demo.Request, text string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{ids: ids, closing: len(asked) - 1}
+	a := answer{ids: ids, closing: len(asked) - 1, opened: len(opened)}
 	stop := w.tokens.AppendIDs(nil, ".", false)[0]
 	for i := len(opened); i < len(ids); i++ {
 		if last := i == len(ids)-1; !last && ids[i] != stop {
@@ -135,34 +138,48 @@ func (w words) answers(rng *rand.Rand, n int, k kind) ([]answer, error) {
 	return out, nil
 }
 
-// rivals draws n pairs of answers to one prompt each, the better one first.
+// rivalry is how many answers to one prompt are compared.
+const rivalry = 4
+
+// rivals draws answers to n prompts, rivalry a prompt. The first of a prompt's
+// answers is better than the third, the second better than the fourth.
 func (w words) rivals(rng *rand.Rand, n int, of func(*rand.Rand) kind) ([]answer, error) {
 	var out []answer
-	for len(out) < 2*n {
+	for len(out) < n*rivalry {
 		r := someRequest(rng)
-		a, err := w.read(r, of(rng).write(rng, r))
-		if err != nil {
-			return nil, err
+		group := make([]answer, rivalry)
+		for i := range group {
+			var err error
+			if group[i], err = w.read(r, of(rng).write(rng, r)); err != nil {
+				return nil, fmt.Errorf("read an answer to %q: %w", r, err)
+			}
 		}
-		b, err := w.read(r, of(rng).write(rng, r))
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case a.overall > b.overall:
-			out = append(out, a, b)
-		case a.overall < b.overall:
-			out = append(out, b, a)
+		slices.SortStableFunc(group, func(a, b answer) int { return cmp.Compare(b.overall, a.overall) })
+		if group[0].overall > group[2].overall && group[1].overall > group[3].overall {
+			out = append(out, group...)
 		}
 	}
 	return out, nil
 }
 
-// lay puts answers into one batch, each a fork without branches.
-func lay(s *torch.Scope, answers []answer) model.Forks {
-	forks := make([]model.Fork, len(answers))
-	for i, a := range answers {
-		forks[i] = model.Fork{Prompt: a.ids[:1], Responses: [][]int32{a.ids[1:]}}
-	}
-	return model.NewForks(s, forks)
+// A layout is a batch of answers, each so many of them to one prompt, whose
+// work is done once.
+type layout struct {
+	model.Forks
+	each int
 }
+
+func lay(s *torch.Scope, answers []answer, each int) layout {
+	var forks []model.Fork
+	for group := range slices.Chunk(answers, each) {
+		f := model.Fork{Prompt: group[0].ids[:group[0].opened]}
+		for _, a := range group {
+			f.Responses = append(f.Responses, a.ids[a.opened:])
+		}
+		forks = append(forks, f)
+	}
+	return layout{model.NewForks(s, forks), each}
+}
+
+// at is the flat place of a token of answer i.
+func (l layout) at(i, token int) int64 { return l.At(i/l.each, i%l.each, token) }

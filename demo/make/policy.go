@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"time"
 
 	"radpo/demo"
@@ -23,50 +22,21 @@ type lesson struct {
 	falls bool    // to zero by the last step
 }
 
-// lessons in their order. The policy after the second knows the world and how
-// answers vary, and is what the reward model starts from.
-var lessons = []lesson{
-	{"learn", demo.StageLearn, 400, 64, 3e-3, false},
-	{"speak", demo.StageSpeak, 400, 64, 3e-3, true},
-	{"prime", demo.StagePrime, 800, 48, 2e-3, false},
-	{"wash", demo.StageWash, 150, 48, 2e-3, true},
-}
-
-const (
-	spoken = 2    // lessons before the reward model's start
-	budget = 2048 // padded tokens that go through the network together
+// The first lessons leave a policy that knows the world and how answers vary;
+// the reward model starts from it too. The last ones make it the shipped one.
+var (
+	firstLessons = []lesson{
+		{"learn", demo.StageLearn, 400, 64, 3e-3, false},
+		{"speak", demo.StageSpeak, 400, 64, 3e-3, true},
+	}
+	lastLessons = []lesson{
+		{"prime", demo.StagePrime, 800, 48, 2e-3, false},
+		{"wash", demo.StageWash, 150, 48, 2e-3, true},
+	}
 )
 
-// makePolicy trains the policy and writes work/policy, and work/spoken, what
-// the reward model starts from.
-func makePolicy(ctx context.Context, w words, work string, seed uint64) error {
-	start := filepath.Join(work, "start")
-	if err := w.startPolicy(start, rand.New(rand.NewPCG(seed, 1))); err != nil {
-		return err
-	}
-	base, err := hf.Open(start)
-	if err != nil {
-		return err
-	}
-	defer base.Close()
-	return torch.Run(ctx, torch.CPU, func(s *torch.Scope) error {
-		p, err := model.OpenPolicy(s, base, torch.Float, true)
-		if err != nil {
-			return err
-		}
-		for i, l := range lessons {
-			if i == spoken {
-				if err := model.Save(filepath.Join(work, "spoken"), base, p); err != nil {
-					return err
-				}
-			}
-			if err := w.teach(ctx, s, p, l, rand.New(rand.NewPCG(seed, uint64(10+i)))); err != nil {
-				return err
-			}
-		}
-		return model.Save(filepath.Join(work, "policy"), base, p)
-	})
-}
+// budget is how many padded tokens go through the network together.
+const budget = 2048
 
 // startPolicy writes the folder of an untrained policy.
 func (w words) startPolicy(dir string, rng *rand.Rand) error {
@@ -83,6 +53,27 @@ func (w words) startPolicy(dir string, rng *rand.Rand) error {
 		return err
 	}
 	return hf.Save(dir, nil, fresh(rng, bodyShapes(), spread), 0)
+}
+
+// trainPolicy gives the policy in folder from some lessons and writes folder to.
+func (w words) trainPolicy(ctx context.Context, from, to string, lessons []lesson, seed uint64) error {
+	base, err := hf.Open(from)
+	if err != nil {
+		return err
+	}
+	defer base.Close()
+	return torch.Run(ctx, torch.CPU, func(s *torch.Scope) error {
+		p, err := model.OpenPolicy(s, base, torch.Float, true)
+		if err != nil {
+			return err
+		}
+		for i, l := range lessons {
+			if err := w.teach(ctx, s, p, l, rand.New(rand.NewPCG(seed, uint64(i)))); err != nil {
+				return err
+			}
+		}
+		return model.Save(to, base, p)
+	})
 }
 
 // teach runs one lesson: next-token prediction on the answers alone.

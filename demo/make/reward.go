@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"math/rand/v2"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,22 +13,22 @@ import (
 
 // How the reward model trains.
 const (
-	rewardSteps = 2000
-	rewardPairs = 32   // a step
-	rewardPeak  = 3e-3 // learning rate
-	headPace    = 3    // the heads' rate beside the network's
-	soundShare  = 0.4  // of the steps, at first, on answers that are not corrupted
-	rivalWeight = 0.02 // of the pairs' loss beside the heads' squared error
-	startScale  = 20   // of the gate: rewards differ by tenths, preferences are clear
+	rewardSteps   = 3000
+	rewardPrompts = 16   // a step
+	rewardPeak    = 3e-3 // learning rate
+	headPace      = 3    // the heads' rate beside the network's
+	soundShare    = 0.3  // of the steps, at first, on answers that are not corrupted
+	rivalWeight   = 0.02 // of the rivals' loss beside the heads' squared error
+	startScale    = 20   // of the gate: rewards differ by tenths, preferences are clear
 )
 
 // closing opens the answer's turn: the gate reads its first token.
 const closing = "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
 
-// makeReward trains the reward model from work/spoken and writes work/reward.
-func makeReward(ctx context.Context, w words, work string, seed uint64) error {
-	start := filepath.Join(work, "start-reward")
-	if err := w.startReward(start, filepath.Join(work, "spoken"), rand.New(rand.NewPCG(seed, 2))); err != nil {
+// trainReward makes a reward model from the policy in folder from, in folder
+// to; start is a folder for its beginnings.
+func (w words) trainReward(ctx context.Context, from, start, to string, seed uint64) error {
+	if err := w.startReward(start, from, rand.New(rand.NewPCG(seed, 0))); err != nil {
 		return err
 	}
 	base, err := hf.Open(start)
@@ -42,19 +41,19 @@ func makeReward(ctx context.Context, w words, work string, seed uint64) error {
 		if err != nil {
 			return err
 		}
-		if err := w.teachReward(ctx, s, m, rand.New(rand.NewPCG(seed, 20))); err != nil {
+		if err := w.teachReward(ctx, s, m, rand.New(rand.NewPCG(seed, 1))); err != nil {
 			return err
 		}
-		if err := w.check(s, m, rand.New(rand.NewPCG(seed, 22))); err != nil {
+		if err := w.check(s, m, rand.New(rand.NewPCG(seed, 2))); err != nil {
 			return err
 		}
-		return model.Save(filepath.Join(work, "reward"), base, m)
+		return model.Save(to, base, m)
 	})
 }
 
-// startReward writes the folder of an untrained reward model on the network in
-// spoken.
-func (w words) startReward(dir, spoken string, rng *rand.Rand) error {
+// startReward writes the folder of an untrained reward model on the network of
+// the policy in from.
+func (w words) startReward(dir, from string, rng *rand.Rand) error {
 	if err := w.write(dir); err != nil {
 		return err
 	}
@@ -65,7 +64,7 @@ func (w words) startReward(dir, spoken string, rng *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	f, err := hf.Open(spoken)
+	f, err := hf.Open(from)
 	if err != nil {
 		return err
 	}
@@ -83,11 +82,11 @@ func (w words) startReward(dir, spoken string, rng *rand.Rand) error {
 	return hf.Save(dir, nil, tensors, 0)
 }
 
-// teachReward fits heads and gate together on pairs of answers to one prompt.
+// teachReward fits heads and gate together on several answers a prompt.
 // The heads learn the rule's marks at the end of every sentence and of the
 // answer: with the end alone, facts are not learnt, for one mark says too
 // little about which of several sentences was false. The gate learns which of
-// the two the rule prefers (Bradley–Terry).
+// two answers the rule prefers (Bradley–Terry).
 func (w words) teachReward(ctx context.Context, s *torch.Scope, m *model.ArmoRM, rng *rand.Rand) error {
 	learner := &learner{}
 	body := func(name string) bool { return strings.HasPrefix(name, "model.") }
@@ -102,7 +101,7 @@ func (w words) teachReward(ctx context.Context, s *torch.Scope, m *model.ArmoRM,
 		if float64(i) < soundShare*rewardSteps {
 			of = sound
 		}
-		batch, err := w.rivals(rng, rewardPairs, of)
+		batch, err := w.rivals(rng, rewardPrompts, of)
 		if err != nil {
 			return err
 		}
@@ -117,33 +116,33 @@ func (w words) teachReward(ctx context.Context, s *torch.Scope, m *model.ArmoRM,
 }
 
 // rewardLoss is the mean squared error of the heads at all ends, and the
-// weighted loss of the pairs, [].
+// weighted loss of the rivals, [].
 func rewardLoss(s *torch.Scope, m *model.ArmoRM, batch []answer) torch.Tensor {
-	forks := lay(s, batch)
+	l := lay(s, batch, rivalry)
+	hidden := l.Flat(s, m.Body)
 	var ends []int64
 	var targets []float32
 	for i, a := range batch {
 		for k, end := range a.ends {
-			ends, targets = append(ends, forks.At(i, 0, end)), append(targets, a.rewards[k]...)
+			ends, targets = append(ends, l.at(i, end)), append(targets, a.rewards[k]...)
 		}
 	}
-	hidden := forks.Flat(s, m.Body)
 	n := int64(len(ends))
 	marks := m.Rewards(s, s.Index(hidden, 0, s.Longs(ends, n)))
 	errors := s.Mean(s.Square(s.Sub(marks, s.Floats(targets, n, objectives))))
 
-	rewards, gate := read(s, m, forks, hidden, batch)
-	scores := s.View(m.Score(s, rewards, gate), int64(len(batch)/2), 2) // better, worse
-	margin := s.Sub(s.Select(scores, 1, 0), s.Select(scores, 1, 1))
+	rewards, gate := read(s, m, l, hidden, batch)
+	scores := s.View(m.Score(s, rewards, gate), -1, rivalry)
+	margin := s.Sub(s.Narrow(scores, 1, 0, 2), s.Narrow(scores, 1, 2, 2))
 	return s.Add(errors, s.Scale(s.Mean(s.LogSigmoid(margin)), -rivalWeight))
 }
 
 // read is the raw rewards at the end of each answer and the gate at the end of
 // its prompt, each [N, objectives].
-func read(s *torch.Scope, m *model.ArmoRM, forks model.Forks, hidden torch.Tensor, batch []answer) (rewards, gate torch.Tensor) {
+func read(s *torch.Scope, m *model.ArmoRM, l layout, hidden torch.Tensor, batch []answer) (rewards, gate torch.Tensor) {
 	var last, closing []int64
 	for i, a := range batch {
-		last, closing = append(last, forks.At(i, 0, len(a.ids)-1)), append(closing, forks.At(i, 0, a.closing))
+		last, closing = append(last, l.at(i, len(a.ids)-1)), append(closing, l.at(i, a.closing))
 	}
 	n := int64(len(batch))
 	rewards = m.Rewards(s, s.Index(hidden, 0, s.Longs(last, n)))
