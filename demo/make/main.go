@@ -50,7 +50,9 @@ func build(ctx context.Context, out string, seed uint64) error {
 		return fmt.Errorf("policy: %w", err)
 	}
 	err = both(ctx,
-		func(ctx context.Context) error { return w.trainPolicy(ctx, in("spoken"), in("policy"), lastLessons, seed+1) },
+		func(ctx context.Context) error {
+			return w.trainPolicy(ctx, in("spoken"), in("policy"), lastLessons, seed+1)
+		},
 		func(ctx context.Context) error {
 			return w.trainReward(ctx, in("spoken"), in("start-reward"), in("reward"), seed+2)
 		})
