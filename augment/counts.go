@@ -23,6 +23,7 @@ type Counts struct {
 
 	Pairs int `json:"pairs"` // kept
 	Rows  int `json:"rows"`  // written
+	Cut   int `json:"cut"`   // rows whose prompt lost its middle to prompts.max_tokens
 }
 
 // Dropped is the number of pairs wanted and not kept.
@@ -37,7 +38,7 @@ func (c Counts) String() string {
 		n    int
 	}{
 		{"too few responses", c.TooFew}, {"identical", c.Identical}, {"tie", c.Tie},
-		{"margin", c.Margin}, {"same goal", c.SameGoal}, {"empty responses", c.Empty},
+		{"margin", c.Margin}, {"same goal", c.SameGoal}, {"empty responses", c.Empty}, {"prompts cut", c.Cut},
 	} {
 		if cause.n > 0 {
 			fmt.Fprintf(&b, ", %s %d", cause.name, cause.n)

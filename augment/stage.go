@@ -15,7 +15,7 @@ import (
 
 // Stage reads prompts, samples, their scores on 1–10 and the policy's folder,
 // whose tokenizer and template render the prompts, and writes a pairs table.
-var Stage = flow.Kind[Config]{Name: "augment", Version: 1, Run: run}
+var Stage = flow.Kind[Config]{Name: "augment", Version: 2, Run: run}
 
 // A Config is what pairs depend on besides what the stage reads.
 type Config struct {
@@ -64,6 +64,7 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 	if len(rows) == 0 {
 		return fmt.Errorf("no pair to train on: %v", counts)
 	}
+	counts.Cut = render.Cut
 	return writePairs(out.Dir(), rows, counts)
 }
 
