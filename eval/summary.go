@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"radpo/internal/table"
 )
@@ -16,10 +17,10 @@ const (
 	summaryName  = 14  // runes of a policy's name
 )
 
-// Summary writes the table that ends a run: reward by policy and goal, the
-// dial, unlearning, the ranker, and how much of the text is whole. It reads
-// the measures alone and fits 100 columns.
-func Summary(w io.Writer, ms []table.Measure) error {
+// Summary writes what ends a run: reward by policy and goal, the dial,
+// unlearning, the ranker, how much of the text is whole, and the last policy's
+// answers to the first prompt. It fits 100 columns; ± is half an interval.
+func Summary(w io.Writer, in Input, ms []table.Measure) error {
 	var text strings.Builder
 	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	b := open(ms)
@@ -27,9 +28,11 @@ func Summary(w io.Writer, ms []table.Measure) error {
 	summaryRows(t, ms, b, "goal dial", "goal", []string{"spearman", "spearman-answers", "range", "error"})
 	summaryRows(t, ms, b, "rejected, log-prob", "unlearning", []string{"rejected_logp", "rejected_logp-low"})
 	summaryRows(t, ms, b, "ranker against rule", "ranker", []string{"spearman"})
+	summaryText(t, ms, b)
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
+	summaryAnswers(&text, in)
 	for line := range strings.Lines(text.String()) {
 		if _, err := fmt.Fprintln(w, clip(strings.TrimRight(line, " \n"), summaryWidth)); err != nil {
 			return fmt.Errorf("write summary: %w", err)
@@ -98,6 +101,55 @@ func summaryRows(w io.Writer, ms []table.Measure, b book, title, first string, m
 		}
 		fmt.Fprintln(w)
 	}
+}
+
+// summaryText is the share of answers that end and that parse.
+func summaryText(w io.Writer, ms []table.Measure, b book) {
+	policies := subjects(ms, "finish")
+	if len(policies) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nshare of answers\tthat end\tthat parse\n")
+	for _, p := range policies {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", clip(p, summaryName), b.short("finish/"+p), b.short("parse/"+p))
+	}
+}
+
+// summaryAnswers shows how the last policy answers the first prompt at
+// different goals.
+func summaryAnswers(w io.Writer, in Input) {
+	shown := answers(in)
+	if len(shown) == 0 || len(in.Policies) == 0 {
+		return
+	}
+	p := shown[0]
+	row := p.Rows[len(p.Rows)-1]
+	fmt.Fprintf(w, "\n%s answers: %s\n", row.Policy, wrap(p.Messages[len(p.Messages)-1].Content, 18))
+	for i, a := range row.Answers {
+		if a.Given {
+			fmt.Fprintf(w, "  %-8s %5s  %s\n", p.Columns[i], a.Reward, wrap(a.Text, 18))
+		}
+	}
+}
+
+// wrap breaks a text between words to lines that fit behind an indent.
+func wrap(s string, indent int) string {
+	var b strings.Builder
+	width := 0
+	for _, word := range strings.Fields(s) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case width > 0 && indent+width+1+n > summaryWidth:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			width = 0
+		case width > 0:
+			b.WriteString(" ")
+			width++
+		}
+		b.WriteString(word)
+		width += n
+	}
+	return b.String()
 }
 
 // short is a measure with half the width of its interval.

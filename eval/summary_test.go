@@ -16,10 +16,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata")
 
-func summary(t *testing.T, ms []table.Measure) string {
+func summary(t *testing.T, in eval.Input, ms []table.Measure) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := eval.Summary(&b, ms); err != nil {
+	if err := eval.Summary(&b, in, ms); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(b.String()) {
@@ -35,7 +35,7 @@ func TestSummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := summary(t, ms)
+	got := summary(t, synthetic(), ms)
 	const golden = "testdata/summary.txt"
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
@@ -58,12 +58,12 @@ func TestSummaryFits(t *testing.T) {
 			ms = append(ms, table.Measure{Name: "reward/" + policy + "/" + goal, Value: 10, Lo: 0, Hi: 20})
 		}
 	}
-	got := summary(t, ms)
+	got := summary(t, eval.Input{}, ms)
 	if !strings.Contains(got, "goal 10") || strings.Contains(got, "7-8-9") {
 		t.Errorf("want the highest goal and no several-valued one:\n%s", got)
 	}
-	summary(t, []table.Measure{{Name: "reward/a/no-goal", Value: -1e300}, {Name: "goal/a/spearman", Value: 1e300}, {Name: "goal"}, {Name: ""}})
-	if got := summary(t, nil); got != "" {
+	summary(t, eval.Input{}, []table.Measure{{Name: "reward/a/no-goal", Value: -1e300}, {Name: "goal/a/spearman", Value: 1e300}, {Name: "goal"}, {Name: ""}})
+	if got := summary(t, eval.Input{}, nil); got != "" {
 		t.Errorf("summary of nothing: %q", got)
 	}
 }

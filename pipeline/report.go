@@ -39,7 +39,7 @@ func (r Run) report(store *flow.Store, l *loop, w io.Writer) error {
 	err = errors.Join(
 		replace(page, func(w io.Writer) error { return eval.WriteHTML(w, in, measures) }),
 		replace(filepath.Join(store.Dir(), "report.json"), func(w io.Writer) error { return eval.WriteJSON(w, measures) }),
-		eval.Summary(w, measures))
+		eval.Summary(w, in, measures))
 	if err != nil {
 		return err
 	}
