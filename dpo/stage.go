@@ -21,12 +21,12 @@ import (
 // Refs reads a policy and pairs tables and writes the policy's
 // log-probabilities of their responses. Rows that training drops are left out
 // and counted in the table's metadata, under dropped.
-var Refs = flow.Kind[RefsConfig]{Name: "refs", Version: 1, Run: runRefs}
+var Refs = flow.Kind[RefsConfig]{Name: "refs", Version: 2, Run: runRefs}
 
 // Train reads a policy to start from, the reference's log-probabilities and
 // pairs tables, and writes the trained policy with its metrics.jsonl. It keeps
 // a checkpoint every SaveEvery steps, and one when its context ends.
-var Train = flow.Kind[TrainConfig]{Name: "train", Version: 1, Run: runTrain}
+var Train = flow.Kind[TrainConfig]{Name: "train", Version: 2, Run: runTrain}
 
 // A RefsConfig is what log-probabilities depend on besides what the stage
 // reads.

@@ -1,9 +1,11 @@
 package dpo
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -55,9 +57,9 @@ func write[R any](t *testing.T, rows []R) string {
 }
 
 // stages is the plan of a training: its sources, refs and policy.
-func stages(dir string) []flow.Stage {
+func stages(dir string, saveEvery int) []flow.Stage {
 	c := TrainConfig{DPO: goldenConfig(), DType: "float32", Device: "cpu"}
-	c.MaxLength = 40
+	c.MaxLength, c.SaveEvery = 40, saveEvery
 	return []flow.Stage{
 		flow.Source("model", "testdata/policy"), flow.Source("pairs", dir),
 		Refs.With(RefsConfig{MaxLength: c.MaxLength, MicroTokens: c.MicroTokens, DType: c.DType, Device: c.Device}, "refs", "model", "pairs"),
@@ -65,15 +67,20 @@ func stages(dir string) []flow.Stage {
 	}
 }
 
-// made runs a plan and returns the folder of each artifact.
+// made runs a plan in a new run folder and returns the folder of each artifact.
 func made(t *testing.T, plan []flow.Stage) (map[string]string, error) {
 	t.Helper()
-	store, err := flow.Open(t.TempDir())
+	return madeIn(t.Context(), t, t.TempDir(), plan)
+}
+
+func madeIn(ctx context.Context, t *testing.T, run string, plan []flow.Stage) (map[string]string, error) {
+	t.Helper()
+	store, err := flow.Open(run)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { store.Close() })
-	failed := store.Run(t.Context(), plan)
+	defer store.Close()
+	failed := store.Run(ctx, plan)
 	steps, err := store.Plan(plan)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +96,7 @@ func made(t *testing.T, plan []flow.Stage) (map[string]string, error) {
 
 // TestStages trains on pairs of which some are dropped.
 func TestStages(t *testing.T) {
-	dirs, err := made(t, stages(write(t, pairs(t))))
+	dirs, err := made(t, stages(write(t, pairs(t)), 1000))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +148,7 @@ func TestStagesRefuse(t *testing.T) {
 		plan []flow.Stage
 		want string
 	}{
-		{"all dropped", stages(write(t, pairs(t)[20:24])), "no pair to train on: 1 have an empty response, in 2 both responses are the same, 1 prompts alone fill dpo.max_length 40"},
+		{"all dropped", stages(write(t, pairs(t)[20:24]), 1000), "no pair to train on: 1 have an empty response, in 2 both responses are the same, 1 prompts alone fill dpo.max_length 40"},
 		{"reference is not finite", withRefs(t, odd, func(refs []table.Ref) []table.Ref {
 			refs[5].Rejected = float32(math.Inf(-1))
 			return refs
@@ -169,7 +176,7 @@ func TestStagesRefuse(t *testing.T) {
 // withRefs is the plan of a training with other references than it would make.
 func withRefs(t *testing.T, pairs string, change func([]table.Ref) []table.Ref) []flow.Stage {
 	t.Helper()
-	plan := stages(pairs)
+	plan := stages(pairs, 1000)
 	dirs, err := made(t, plan[:3])
 	if err != nil {
 		t.Fatal(err)
@@ -180,4 +187,52 @@ func withRefs(t *testing.T, pairs string, change func([]table.Ref) []table.Ref) 
 	}
 	plan[2] = flow.Source("refs", write(t, change(refs)))
 	return plan
+}
+
+// An after is a context that ends some calls after a file is there.
+type after struct {
+	context.Context
+	pattern string
+	calls   int
+}
+
+func (a *after) Err() error {
+	if found, _ := filepath.Glob(a.pattern); len(found) > 0 {
+		a.calls--
+	}
+	if a.calls < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestInterruptedStage ends some steps behind a regular checkpoint: it keeps a
+// later one, alone, and goes on from it to the same policy.
+func TestInterruptedStage(t *testing.T) {
+	plan, run := stages(write(t, pairs(t)), 4), t.TempDir()
+	part := filepath.Join(run, "work", "*", "parts", "step-")
+	if _, err := madeIn(&after{t.Context(), part + "00000004", 5}, t, run, plan); !errors.Is(err, flow.ErrInterrupted) {
+		t.Fatalf("got %v, want an interruption", err)
+	}
+	kept, err := filepath.Glob(part + "*")
+	if err != nil || len(kept) != 1 || filepath.Base(kept[0]) <= "step-00000004" {
+		t.Fatalf("checkpoints %v are kept, want one after step 4 (%v)", kept, err)
+	}
+	var got [2]string
+	for i, dir := range []string{run, t.TempDir()} {
+		dirs, err := madeIn(t.Context(), t, dir, plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"model.safetensors", MetricsFile} {
+			data, err := os.ReadFile(filepath.Join(dirs["policy"], name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[i] += string(data)
+		}
+	}
+	if got[0] != got[1] {
+		t.Errorf("continued from %s it ends in other bytes", filepath.Base(kept[0]))
+	}
 }

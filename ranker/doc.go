@@ -4,5 +4,7 @@
 //
 // A ranker renders the messages with its own template; nothing of the policy's
 // tokens reaches it. The work of a prompt is shared by its responses, and a
-// score does not depend on what else is in its batch.
+// score does not depend on what else is in its batch. A conversation that is
+// longer than the model's window loses the response's end, and before that the
+// middle of a prompt which fills more than half of the window.
 package ranker
