@@ -46,6 +46,15 @@ type TrainConfig struct {
 	Device      string `json:"device"`
 }
 
+// MarshalJSON leaves out what the policy does not depend on, so that another
+// save_every goes on from the checkpoint there is: how often that is kept, and
+// what only chose the stage's inputs.
+func (c TrainConfig) MarshalJSON() ([]byte, error) {
+	c.SaveEvery, c.MaxPromptLength, c.Start, c.Reference, c.Data = 0, 0, "", "", ""
+	type fields TrainConfig
+	return json.Marshal(fields(c))
+}
+
 // chunk is how many rows of refs one committed part holds: what a kill loses.
 const chunk = 512
 
