@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -14,8 +15,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"time"
-
-	"encoding/json"
 
 	"radpo/internal/table"
 )
@@ -31,7 +30,7 @@ var variants = []variant{
 	{"ra", nil},
 	{"ra-plus", []string{"augment.method=ra-plus", "iterations=1"}},
 	{"same-data", []string{"dpo.data=first"}},
-	{"attributes", []string{"iterations=1", "eval.baseline=false",
+	{"attributes", []string{"iterations=1", "eval.baseline=false", "dpo.learning_rate=3e-4",
 		"augment.attributes=[complexity, instruction_following, honesty, helpfulness, intellectual_depth]"}},
 }
 
