@@ -85,14 +85,7 @@ func writePairs(dir string, rows []table.Pair, counts Counts) error {
 	if err != nil {
 		return err
 	}
-	w, err := table.Create[table.Pair](dir, map[string]string{countsKey: string(text)})
-	if err != nil {
-		return err
-	}
-	if err := w.Write(rows...); err != nil {
-		return err
-	}
-	return w.Close()
+	return table.WriteAll(dir, map[string]string{countsKey: string(text)}, rows)
 }
 
 func prompter(c Config, dir string) (*chat.Prompter, error) {

@@ -117,17 +117,11 @@ func (r referee) rows(ctx context.Context, s *torch.Scope, rows []row, part stri
 }
 
 func writeRefs(dir string, rows []row) error {
-	w, err := table.Create[table.Ref](dir, nil)
-	if err != nil {
-		return err
+	refs := make([]table.Ref, len(rows))
+	for i, r := range rows {
+		refs[i] = table.Ref{PairID: r.id, Chosen: r.refChosen, Rejected: r.refRejected, ChosenTokens: int32(len(r.chosen)), RejectedTokens: int32(len(r.rejected))}
 	}
-	for _, r := range rows {
-		ref := table.Ref{PairID: r.id, Chosen: r.refChosen, Rejected: r.refRejected, ChosenTokens: int32(len(r.chosen)), RejectedTokens: int32(len(r.rejected))}
-		if err := w.Write(ref); err != nil {
-			return err
-		}
-	}
-	return w.Close()
+	return table.WriteAll(dir, nil, refs)
 }
 
 func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) error {

@@ -47,14 +47,7 @@ func runPrompts(ctx context.Context, c promptConfig, in flow.In, out *flow.Out) 
 	if err != nil {
 		return err
 	}
-	w, err := table.Create[table.Prompt](out.Dir(), map[string]string{"counts": string(counts)})
-	if err != nil {
-		return err
-	}
-	if err := w.Write(prompts...); err != nil {
-		return err
-	}
-	return w.Close()
+	return table.WriteAll(out.Dir(), map[string]string{"counts": string(counts)}, prompts)
 }
 
 // readPrompts reads the file at path, or the built-in world without one.

@@ -157,20 +157,14 @@ func finite(samples []table.Sample, ratings [][]Rating) error {
 }
 
 func write(dir string, samples []table.Sample, ratings [][]Rating) error {
-	w, err := table.Create[table.Score](dir, nil)
-	if err != nil {
-		return err
-	}
+	var rows []table.Score
 	for _, list := range ratings {
 		for _, r := range list {
-			row := table.Score{PromptID: samples[0].PromptID, Sample: samples[0].Sample, Raw: r.Score, Attributes: r.Attributes, Gating: r.Gating}
-			if err := w.Write(row); err != nil {
-				return err
-			}
-			samples = samples[1:]
+			s := samples[len(rows)]
+			rows = append(rows, table.Score{PromptID: s.PromptID, Sample: s.Sample, Raw: r.Score, Attributes: r.Attributes, Gating: r.Gating})
 		}
 	}
-	return w.Close()
+	return table.WriteAll(dir, nil, rows)
 }
 
 // Scale reads raw scores and, where the map was fitted before, the table that
@@ -208,14 +202,8 @@ func runScale(ctx context.Context, c ScaleConfig, in flow.In, out *flow.Out) err
 	if err != nil {
 		return err
 	}
-	w, err := table.Create[table.Score](out.Dir(), map[string]string{attributes: raw.Meta()[attributes], scaling: string(constants)})
-	if err != nil {
-		return err
-	}
-	if err := w.Write(rows...); err != nil {
-		return err
-	}
-	return w.Close()
+	meta := map[string]string{attributes: raw.Meta()[attributes], scaling: string(constants)}
+	return table.WriteAll(out.Dir(), meta, rows)
 }
 
 // scale maps rows in place, by the maps of the table at fitted if there is one.

@@ -20,11 +20,7 @@ import (
 func create[R any](t *testing.T, rows []R) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "table")
-	w, err := table.Create[R](dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(w.Write(rows...), w.Close()); err != nil {
+	if err := table.WriteAll(dir, nil, rows); err != nil {
 		t.Fatal(err)
 	}
 	return dir

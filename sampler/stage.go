@@ -155,7 +155,7 @@ func (w *worker) segments(ctx context.Context, s *torch.Scope, p model.Policy, q
 			if err != nil {
 				return err
 			}
-			if err := out.Commit(part, func(dir string) error { return write(dir, rows) }); err != nil {
+			if err := out.Commit(part, func(dir string) error { return table.WriteAll(dir, nil, rows) }); err != nil {
 				return err
 			}
 		}
@@ -205,15 +205,4 @@ func (w *worker) row(q question, k int, r Response) table.Sample {
 		PromptID: q.id, Sample: int32(q.First + k), Goal: q.goal, PromptIDs: q.Prompt, ResponseIDs: r.IDs,
 		Logprobs: r.Logprobs, Text: w.tokens.Decode(r.IDs, true), Finish: finish, Seed: w.config.Seed,
 	}
-}
-
-func write(dir string, rows []table.Sample) error {
-	w, err := table.Create[table.Sample](dir, nil)
-	if err != nil {
-		return err
-	}
-	if err := w.Write(rows...); err != nil {
-		return err
-	}
-	return w.Close()
 }

@@ -46,6 +46,15 @@ type Writer[R any] struct {
 	closed bool
 }
 
+// WriteAll makes the table of rows in dir: [Create], Write and Close.
+func WriteAll[R any](dir string, meta map[string]string, rows []R) error {
+	w, err := Create[R](dir, meta)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.Write(rows...), w.Close())
+}
+
 // Create starts a table in dir, which it makes; dir must hold no table yet.
 // The folder is a table only after Close. meta goes into the schema's
 // metadata, from which [Table.Meta] reads it.
