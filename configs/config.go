@@ -23,6 +23,7 @@ type Config struct {
 // Prompts says where prompts come from and how iterations share them.
 type Prompts struct {
 	Path         string `yaml:"path" json:"path"`
+	Column       string `yaml:"column" json:"column"`               // of the file that holds them; empty: found by its name
 	HeldOut      int    `yaml:"held_out" json:"held_out"`           // prompts kept for evaluation, never trained on
 	PerIteration int    `yaml:"per_iteration" json:"per_iteration"` // fresh prompts an iteration; 0: all of them in each
 	MaxTokens    int    `yaml:"max_tokens" json:"max_tokens"`       // longer user text loses its middle

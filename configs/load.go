@@ -72,7 +72,7 @@ func (c *Config) locate(folder string) {
 		c.Prompts.Path = filepath.Join(folder, p)
 	}
 	for _, model := range []*string{&c.Model, &c.Ranker.Model} {
-		if *model == "" || filepath.IsAbs(*model) {
+		if *model == "" || *model == BuiltIn || filepath.IsAbs(*model) {
 			continue
 		}
 		beside := filepath.Join(folder, *model)

@@ -103,8 +103,10 @@ func TestOverrideAlone(t *testing.T) {
 // TestPaths shows what a relative path is relative to.
 func TestPaths(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "policy"), 0o755); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"policy", configs.BuiltIn} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	file := filepath.Join(dir, "run.yaml")
 	load := func(text string, sets ...string) configs.Config {
@@ -124,6 +126,7 @@ func TestPaths(t *testing.T) {
 		{"absolute prompts", load("model: m\nprompts: {path: /p}\nranker: {kind: rule}\n").Prompts.Path, "/p"},
 		{"folder beside the file", load("model: policy\nprompts: {path: p}\nranker: {kind: rule}\n").Model, filepath.Join(dir, "policy")},
 		{"name in the cache", load("model: org/name\nprompts: {path: p}\nranker: {kind: rule}\n").Model, "org/name"},
+		{"built-in beside a folder of that name", load("model: builtin\nprompts: {path: builtin}\nranker: {kind: rule}\n").Model, configs.BuiltIn},
 		{"dotted folder", load("model: ../x\nprompts: {path: p}\nranker: {kind: rule}\n").Model, filepath.Join(filepath.Dir(dir), "x")},
 		{"reward model", load("model: m\nprompts: {path: p}\nranker: {kind: armorm, model: ./r}\n").Ranker.Model, filepath.Join(dir, "r")},
 	} {

@@ -24,6 +24,7 @@ type rule func(v any) string
 var rules = map[string]rule{
 	"model":                 anything,
 	"prompts.path":          anything,
+	"prompts.column":        anything,
 	"prompts.held_out":      in("[0, inf)"),
 	"prompts.per_iteration": in("[0, inf)"),
 	"prompts.max_tokens":    in("[1, inf)"),

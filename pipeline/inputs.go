@@ -28,7 +28,7 @@ func resolve(c configs.Config, dir string) (inputs, error) {
 		in.reward, errs[1] = resolveModel(c.Ranker.Model, filepath.Join(dir, "builtin", "reward"), checkReward(c.Ranker.Kind))
 	}
 	if c.Prompts.Path != configs.BuiltIn {
-		in.prompts, errs[2] = c.Prompts.Path, checkPrompts(c.Prompts.Path)
+		in.prompts, errs[2] = c.Prompts.Path, checkPrompts(c.Prompts)
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return in, &InputError{err}
@@ -97,8 +97,8 @@ func checkText(f *hf.Folder) error {
 const shown = 5
 
 // checkPrompts reads the whole prompt file and lists its bad rows.
-func checkPrompts(path string) error {
-	return badRows(path, table.ReadPrompts(path, table.PromptOptions{}).Rows())
+func checkPrompts(c configs.Prompts) error {
+	return badRows(c.Path, table.ReadPrompts(c.Path, table.PromptOptions{Column: c.Column}).Rows())
 }
 
 // badRows lists the errors of a file's rows, the first few.

@@ -26,7 +26,7 @@ func plan(c configs.Config, in inputs) *loop {
 	l := &loop{Config: c, in: in}
 	base := l.source("model", in.model)
 	reward := l.source("reward-model", in.reward)
-	prompts := l.add(promptStage.With(promptConfig{c.Prompts.HeldOut, c.Prompts.PerIteration, c.Iterations, c.Seed}, "prompts", l.source("prompts-file", in.prompts)))
+	prompts := l.add(promptStage.With(promptConfig{c.Prompts.Column, c.Prompts.HeldOut, c.Prompts.PerIteration, c.Iterations, c.Seed}, "prompts", l.source("prompts-file", in.prompts)))
 
 	policy, first := base, ""
 	var data []string

@@ -29,14 +29,15 @@ func split(c configs.Prompts, i int) string {
 var promptStage = flow.Kind[promptConfig]{Name: "prompts", Version: 1, Run: runPrompts}
 
 type promptConfig struct {
-	HeldOut      int   `json:"prompts.held_out"`
-	PerIteration int   `json:"prompts.per_iteration"`
-	Iterations   int   `json:"iterations"`
-	Seed         int64 `json:"seed"`
+	Column       string `json:"prompts.column,omitempty"`
+	HeldOut      int    `json:"prompts.held_out"`
+	PerIteration int    `json:"prompts.per_iteration"`
+	Iterations   int    `json:"iterations"`
+	Seed         int64  `json:"seed"`
 }
 
 func runPrompts(ctx context.Context, c promptConfig, in flow.In, out *flow.Out) error {
-	prompts, duplicates, err := readPrompts(in.At(0))
+	prompts, duplicates, err := readPrompts(in.At(0), c.Column)
 	if err != nil {
 		return err
 	}
@@ -51,12 +52,12 @@ func runPrompts(ctx context.Context, c promptConfig, in flow.In, out *flow.Out) 
 }
 
 // readPrompts reads the file at path, or the built-in world without one.
-func readPrompts(path string) (prompts []table.Prompt, duplicates int, err error) {
+func readPrompts(path, column string) (prompts []table.Prompt, duplicates int, err error) {
 	if path == "" {
 		prompts, err = demo.Prompts()
 		return prompts, 0, err
 	}
-	r := table.ReadPrompts(path, table.PromptOptions{})
+	r := table.ReadPrompts(path, table.PromptOptions{Column: column})
 	for p, err := range r.Rows() {
 		if err != nil {
 			return nil, 0, err

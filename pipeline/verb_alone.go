@@ -119,12 +119,14 @@ func (a Alone) policy(l *loop, check func(*hf.Folder) error) (string, error) {
 func (a Alone) prompts(l *loop) (string, error) {
 	source := ""
 	if a.Prompts != configs.BuiltIn {
-		if err := checkPrompts(a.Prompts); err != nil {
+		c := a.Config.Prompts
+		c.Path = a.Prompts
+		if err := checkPrompts(c); err != nil {
 			return "", err
 		}
 		source = l.source("prompts-file", a.Prompts)
 	}
-	return l.add(promptStage.With(promptConfig{Iterations: 1}, "prompts", source)), nil
+	return l.add(promptStage.With(promptConfig{Column: a.Config.Prompts.Column, Iterations: 1}, "prompts", source)), nil
 }
 
 // tableSource adds a table folder, which must hold rows R, as a source.

@@ -114,7 +114,7 @@ func parsePrompt(cols map[string]any, columns []string) (Prompt, error) {
 	if len(columns) == 1 {
 		return Prompt{}, fmt.Errorf("there is no %s", columns[0])
 	}
-	return Prompt{}, errors.New("there is none of prompt, instruction, messages, conversations, question; name the column that holds the prompt")
+	return Prompt{}, errors.New("there is none of prompt, instruction, messages, conversations, question; name the column with prompts.column")
 }
 
 // idOf is a file's own id, a text or a number, or empty.
