@@ -62,7 +62,8 @@ func study(ctx context.Context, program, out, page string, seeds int) error {
 			fmt.Fprintf(os.Stderr, "seed %d of %d: %s in %.0f s\n", seed, seeds, v.name, time.Since(began).Seconds())
 		}
 	}
-	text := write(results, seeds, time.Since(started))
+	fmt.Fprintf(os.Stderr, "%.1f minutes in all\n", time.Since(started).Minutes())
+	text := write(results, seeds)
 	fmt.Print(text)
 	if err := os.MkdirAll(filepath.Dir(page), 0o755); err != nil {
 		return err

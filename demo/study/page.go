@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -67,9 +66,9 @@ var goals = []string{"no-goal", "goal-2", "goal-4", "goal-6", "goal-8", "goal-10
 var attributes = []string{"complexity", "instruction_following", "honesty", "helpfulness", "intellectual_depth"}
 
 // write is the page.
-func write(results map[string][]measures, seeds int, took time.Duration) string {
+func write(results map[string][]measures, seeds int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# The built-in experiment over %d seeds\n\nWritten by `make study` in %.0f minutes. Every number is the mean over seeds ± their standard deviation; each seed has its own\nprompts, draws and order of data, and all share one policy and one reward model. Reward is the exact rule's, 1–10.\n", seeds, took.Minutes())
+	fmt.Fprintf(&b, "# The built-in experiment over %d seeds\n\nWritten by `make study`. Every number is the mean over seeds ± their standard deviation; each seed has its own\nprompts, draws and order of data, and all share one policy and one reward model. Reward is the exact rule's, 1–10.\n", seeds)
 	writeClaims(&b, claims(results))
 	writeRewards(&b, results)
 	writeUnlearning(&b, results)
@@ -133,7 +132,7 @@ func writeRewards(b *strings.Builder, results map[string][]measures) {
 func writeUnlearning(b *strings.Builder, results map[string][]measures) {
 	b.WriteString("\n## Log-probability of rejected answers with a score of at least 5 (nats a response)\n\n| policy | log π |\n|---|---|\n")
 	for _, row := range []struct{ label, variant, name string }{
-		{"base", "ra", "base"}, {"plain DPO", "ra", "plain"}, {"RA at the answer's own score", "ra", "ra"}, {"RA+ at the answer's own score", "ra-plus", "ra"},
+		{"base", "ra", "base"}, {"plain DPO", "ra", "plain"}, {"RA at the answer's own score", "ra", "ra"},
 	} {
 		fmt.Fprintf(b, "| %s | %v |\n", row.label, over(results[row.variant], "unlearning/"+row.name+"/rejected_logp"))
 	}
