@@ -1,6 +1,6 @@
 package torch
 
-// #cgo CXXFLAGS: -std=c++17 -Wall -Wextra -Werror
+// #cgo CXXFLAGS: -std=c++17 -O2 -Wall -Wextra -Werror
 // #include <stdlib.h>
 // #include "shim.h"
 import "C"
