@@ -18,7 +18,7 @@ func (s spread) String() string {
 	if s.n == 0 {
 		return "—"
 	}
-	return fmt.Sprintf("%.2f ± %.2f", s.mean, s.sd)
+	return strings.ReplaceAll(fmt.Sprintf("%.2f ± %.2f", s.mean, s.sd), "-", "−")
 }
 
 // over is a measure over seeds; a seed whose report lacks it is left out.
@@ -98,7 +98,7 @@ func claims(results map[string][]measures) []claim {
 		{"Reward at goal 10 is above base after iteration 2", two, above(two)},
 		{"Iteration 2 raises the reward at goal 10 over iteration 1", more, above(more)},
 		{"RA at goal 10 beats plain DPO in reward, both after iteration 1", plain, above(plain)},
-		{"Fresh samples in iteration 2 beat the same steps on iteration 1's rows", fresh, above(fresh)},
+		{"Fresh samples in iteration 2 beat the same epochs, about as many steps, on iteration 1's rows", fresh, above(fresh)},
 		{"RA+ has a wider dial than RA", dial, above(dial)},
 	}
 }
