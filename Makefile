@@ -32,7 +32,7 @@ fuzz: ## every parser's fuzz target, half a minute each
 	    $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s || exit 1; done; done
 
 bench: ## benchmarks; with Python torch installed, beside it
-	$(GO) test -run '^$$' -bench . ./internal/torch ./internal/tokenizer ./internal/table
+	$(GO) test -run '^$$' -bench . ./internal/torch ./internal/tokenizer ./internal/table ./sampler ./dpo
 	@python3 -c 'import torch' 2>/dev/null && python3 tools/bench/op.py || echo "no Python torch here: tools/bench/op.py not run"
 
 study: build ## the built-in experiment over five seeds, averaged (about 20 minutes)

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"fmt"
+
 	"radpo/internal/hf"
 	"radpo/internal/nn"
 	"radpo/internal/torch"
@@ -45,6 +47,14 @@ func newLlama(c hf.Config) Policy {
 		m.Head = nn.NewLinear(c.HiddenSize, c.VocabSize, false)
 	}
 	return m
+}
+
+// checkLlama refuses what a config may ask for and this file does not do.
+func checkLlama(f *hf.Folder, c hf.Config) error {
+	if c.HiddenAct != "silu" {
+		return fmt.Errorf("%s: config.json: hidden_act %q is not supported here; Llama's is silu", f.Name(), c.HiddenAct)
+	}
+	return nil
 }
 
 func newLlamaBody(c hf.Config) LlamaBody {

@@ -168,6 +168,26 @@ func TestSaveAndLoad(t *testing.T) {
 	})
 }
 
+func TestOtherActivationIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	text, err := os.ReadFile("testdata/tied/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = []byte(strings.Replace(string(text), `"silu"`, `"gelu"`, 1))
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := hf.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := model.CheckPolicy(f); err == nil || !strings.Contains(err.Error(), `hidden_act "gelu"`) {
+		t.Errorf("got %v, want an error that names hidden_act", err)
+	}
+}
+
 func TestBindReportsAllFaults(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"config.json", "generation_config.json"} {

@@ -79,7 +79,7 @@ func newPolicy(f *hf.Folder) (p Policy, extra []string, err error) {
 func architecture[V any](f *hf.Folder, c hf.Config, known map[string]V) (V, error) {
 	for _, name := range c.Architectures {
 		if v, ok := known[name]; ok {
-			return v, nil
+			return v, checkLlama(f, c)
 		}
 	}
 	var none V
