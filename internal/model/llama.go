@@ -106,7 +106,7 @@ func (b *LlamaBody) Hidden(s *torch.Scope, in Input) torch.Tensor {
 	inverse := s.Floats(b.inverse, int64(len(b.inverse)))
 	rot := nn.NewRotary(s, in.Positions, inverse, x.DType())
 	for i, block := range b.Blocks {
-		x = block.forward(s, x, rot, in, i)
+		x = s.Tidy(func(s *torch.Scope) torch.Tensor { return block.forward(s, x, rot, in, i) })
 	}
 	return b.Norm.Forward(s, x)
 }

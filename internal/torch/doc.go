@@ -1,8 +1,9 @@
 // Package torch is the one seam to C: scopes, handles and operators over
 // gotch's libtch, and a small shim for what libtch lacks.
 //
-// Lifetimes are lexical. [Run] locks a thread and opens a [Scope]; everything
-// an operator makes belongs to the scope it was made in and dies with it.
+// Lifetimes are lexical. [Run] opens a [Scope] on the one thread that does all
+// the work; everything an operator makes belongs to the scope it was made in
+// and dies with it.
 // [Scope.Each] is a child scope kept nothing of (one training step),
 // [Scope.Tidy] a child whose result alone survives. Closing a scope drops
 // handles, not storage: autograd keeps what a backward pass needs.

@@ -5,7 +5,6 @@ import "C"
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 
 	"github.com/sugarme/gotch/libtch"
@@ -17,8 +16,7 @@ var live atomic.Int64
 // Live is the number of open handles: zero when no Run is under way.
 func Live() int64 { return live.Load() }
 
-// A Scope owns the handles made in it. It belongs to one goroutine, whose
-// thread Run has locked.
+// A Scope owns the handles made in it. It belongs to the function that Run calls.
 type Scope struct {
 	device Device
 	owned  []Tensor
@@ -26,15 +24,20 @@ type Scope struct {
 	spare  *Scope          // a closed child, kept for its memory
 }
 
-// Run locks the thread, calls fn with a fresh scope on device d, frees all
-// that fn left in it, and turns an operator's panic into an *OpError. One
-// device, one Run, one goroutine. An error of ctx is returned before fn runs.
-func Run(ctx context.Context, d Device, fn func(*Scope) error) (err error) {
+// Run calls fn on torch's thread with a fresh scope on device d, frees all
+// that fn left in it, and turns an operator's panic into an *OpError. Runs
+// follow one another and do not nest. An error of ctx is returned before fn
+// runs.
+func Run(ctx context.Context, d Device, fn func(*Scope) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	var err error
+	onThread(func() { err = run(d, fn) })
+	return err
+}
+
+func run(d Device, fn func(*Scope) error) (err error) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
