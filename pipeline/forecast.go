@@ -69,8 +69,11 @@ func forecast(l *loop) (prediction, error) {
 		width = 2
 	}
 	const library = 200 << 20
-	sample := policy.params*width + int64(c.Sampler.Batch)*int64(c.Prompts.MaxTokens+c.Sampler.MaxTokens)*policy.cachePerToken(width) +
-		int64(c.Sampler.Batch)*policy.vocabulary*8
+	// Weights, the cache of full responses to the longest prompts, what a block
+	// holds while it computes those prompts, logits.
+	batch, prompt := int64(c.Sampler.Batch), int64(c.Prompts.MaxTokens)
+	sample := policy.params*width + batch*(prompt+int64(c.Sampler.MaxTokens))*policy.cachePerToken(width) +
+		batch*prompt*policy.blockPerToken(width) + batch*policy.vocabulary*8
 	// fp32 weights, gradients and two moments, the model's own copy, and what
 	// a micro-batch saves for its backward pass.
 	train := policy.params*16 + policy.params*width + int64(c.DPO.MicroTokens)*(policy.savedPerToken(width)+policy.vocabulary*8)
@@ -83,7 +86,7 @@ func forecast(l *loop) (prediction, error) {
 		if err != nil {
 			return p, err
 		}
-		if rank := reward.params*width + 16384*reward.savedPerToken(width)/int64(max(1, reward.layers)); rank > p.memory {
+		if rank := reward.params*width + 16384*reward.blockPerToken(width); rank > p.memory {
 			p.memory, p.peak = rank, "ranking"
 		}
 	}
@@ -135,10 +138,13 @@ func (s shape) cachePerToken(width int64) int64 {
 	return 2 * int64(s.layers) * int64(s.config.NumKeyValueHeads*s.config.HeadDim) * width
 }
 
-// savedPerToken is what a token's layers keep for the backward pass: about
-// eight times the width of the model and four times that of its feed-forward.
-func (s shape) savedPerToken(width int64) int64 {
-	return int64(s.layers) * int64(8*s.config.HiddenSize+4*s.config.IntermediateSize) * width
+// savedPerToken is what a token's layers keep for the backward pass.
+func (s shape) savedPerToken(width int64) int64 { return int64(s.layers) * s.blockPerToken(width) }
+
+// blockPerToken is what one layer makes of a token on the way: about eight
+// times the width of the model and four times that of its feed-forward.
+func (s shape) blockPerToken(width int64) int64 {
+	return int64(8*s.config.HiddenSize+4*s.config.IntermediateSize) * width
 }
 
 func size(n int64) string {
