@@ -109,9 +109,3 @@ func cudaLibrary() (string, error) {
 // SetThreads sets how many threads one operator may use on the CPU. Results
 // depend on it in the last bits, so a run fixes it.
 func SetThreads(n int) { C.shim_set_threads(C.int(n)) }
-
-// Threads is how many threads one operator may use.
-func Threads() int { return int(C.shim_get_threads()) }
-
-// Synchronize waits until the device has done all its work.
-func Synchronize() { C.shim_synchronize() }

@@ -8,7 +8,10 @@ import "github.com/sugarme/gotch/libtch"
 // Trainable marks t, a leaf, as what gradients are wanted for.
 func (s *Scope) Trainable(t Tensor) Tensor {
 	libtch.AtgSetRequiresGrad(s.slot(), t.use("trainable"), 1)
-	libtch.AtFree(s.keepLoose("trainable", t))
+	if *s.out == nil {
+		fail("trainable", libtchWords(), t)
+	}
+	libtch.AtFree(*s.out) // an alias of t
 	return t
 }
 
@@ -51,15 +54,6 @@ func (a AdamW) Step(step int64, params, grads, m, v []Tensor) {
 		C.double(a.Epsilon), C.double(a.Decay), C.int64_t(step)) != 0 {
 		fail("adamw", shimWords())
 	}
-}
-
-// keepLoose checks the result of an in-place operator, an alias that the
-// caller frees at once.
-func (s *Scope) keepLoose(op string, args ...Tensor) libtch.Ctensor {
-	if *s.out == nil {
-		fail(op, libtchWords(), args...)
-	}
-	return *s.out
 }
 
 func handles(ts []Tensor, op string) []C.shim_tensor {

@@ -30,17 +30,12 @@ func (s *Scope) scalar(op string, f func(*libtch.Ctensor, libtch.Ctensor, libtch
 func (s *Scope) Add(a, b Tensor) Tensor     { return s.binary("add", libtch.AtgAdd, a, b) }
 func (s *Scope) Sub(a, b Tensor) Tensor     { return s.binary("sub", libtch.AtgSub, a, b) }
 func (s *Scope) Mul(a, b Tensor) Tensor     { return s.binary("mul", libtch.AtgMul, a, b) }
-func (s *Scope) Div(a, b Tensor) Tensor     { return s.binary("div", libtch.AtgDiv, a, b) }
 func (s *Scope) Neg(a Tensor) Tensor        { return s.unary("neg", libtch.AtgNeg, a) }
-func (s *Scope) Exp(a Tensor) Tensor        { return s.unary("exp", libtch.AtgExp, a) }
-func (s *Scope) Log(a Tensor) Tensor        { return s.unary("log", libtch.AtgLog, a) }
 func (s *Scope) Square(a Tensor) Tensor     { return s.unary("square", libtch.AtgSquare, a) }
 func (s *Scope) Cos(a Tensor) Tensor        { return s.unary("cos", libtch.AtgCos, a) }
 func (s *Scope) Sin(a Tensor) Tensor        { return s.unary("sin", libtch.AtgSin, a) }
-func (s *Scope) Tanh(a Tensor) Tensor       { return s.unary("tanh", libtch.AtgTanh, a) }
 func (s *Scope) ReLU(a Tensor) Tensor       { return s.unary("relu", libtch.AtgRelu, a) }
 func (s *Scope) SiLU(a Tensor) Tensor       { return s.unary("silu", libtch.AtgSilu, a) }
-func (s *Scope) Sigmoid(a Tensor) Tensor    { return s.unary("sigmoid", libtch.AtgSigmoid, a) }
 func (s *Scope) LogSigmoid(a Tensor) Tensor { return s.unary("log_sigmoid", libtch.AtgLogSigmoid, a) }
 func (s *Scope) Scale(a Tensor, f float64) Tensor {
 	return s.scalar("scale", libtch.AtgMulScalar, a, f)
@@ -81,12 +76,6 @@ func (s *Scope) LogSoftmax(a Tensor) Tensor {
 	return s.keep(*s.out, "log_softmax", a)
 }
 
-// ArgMax is the index of the largest element along the last dimension, long.
-func (s *Scope) ArgMax(a Tensor) Tensor {
-	libtch.AtgArgmax(s.slot(), a.use("argmax"), -1, 0, 0)
-	return s.keep(*s.out, "argmax", a)
-}
-
 // Products.
 
 // MatMul is the matrix product over the last two dimensions.
@@ -123,22 +112,6 @@ func (s *Scope) Narrow(a Tensor, dim, start, n int64) Tensor {
 func (s *Scope) Select(a Tensor, dim, i int64) Tensor {
 	libtch.AtgSelect(s.slot(), a.use("select"), dim, i)
 	return s.keep(*s.out, "select", a)
-}
-
-// Unsqueeze inserts a dimension of size 1, a view.
-func (s *Scope) Unsqueeze(a Tensor, dim int64) Tensor {
-	libtch.AtgUnsqueeze(s.slot(), a.use("unsqueeze"), dim)
-	return s.keep(*s.out, "unsqueeze", a)
-}
-
-// Cat joins tensors along dim.
-func (s *Scope) Cat(dim int64, ts ...Tensor) Tensor {
-	cs := make([]libtch.Ctensor, len(ts))
-	for i, t := range ts {
-		cs[i] = t.use("cat")
-	}
-	libtch.AtgCat(s.slot(), cs, len(cs), dim)
-	return s.keep(*s.out, "cat", ts...)
 }
 
 // Clone copies a's elements into memory of its own.

@@ -52,9 +52,6 @@ func run(d Device, fn func(*Scope) error) (err error) {
 	return fn(s)
 }
 
-// Device is where the scope's tensors live.
-func (s *Scope) Device() Device { return s.device }
-
 // Each calls fn with a child scope that keeps nothing: one training step, one
 // decode step.
 func (s *Scope) Each(fn func(*Scope)) {

@@ -181,7 +181,6 @@ int shim_adamw(shim_tensor *params, shim_tensor *grads, shim_tensor *m, shim_ten
 }
 
 void shim_set_threads(int n) { at::set_num_threads(n); }
-int shim_get_threads() { return at::get_num_threads(); }
 
 int shim_open_cuda(const char *library) {
   if (!dlopen(library, RTLD_NOW | RTLD_GLOBAL)) {
@@ -208,10 +207,6 @@ int shim_cuda_memory(int device, int64_t *free, int64_t *total) {
     return -1;
   }
   return 0;
-}
-
-void shim_synchronize() {
-  if (at::globalContext().hasCUDA()) at::detail::getCUDAHooks().deviceSynchronize(at::detail::getCUDAHooks().current_device());
 }
 
 }  // extern "C"

@@ -40,11 +40,9 @@ int shim_adamw(shim_tensor *params, shim_tensor *grads, shim_tensor *m, shim_ten
 
 // The machine.
 void shim_set_threads(int n);
-int shim_get_threads(void);
-int shim_open_cuda(const char *library);                             // devices found, or -1
-int shim_open_cuda_part(const char *library);                        // 0, or -1
+int shim_open_cuda(const char *library); // devices found, or -1
+int shim_open_cuda_part(const char *library); // 0, or -1
 int shim_cuda_memory(int device, int64_t *free, int64_t *total); // 0, or -1
-void shim_synchronize(void);
 
 #ifdef __cplusplus
 }

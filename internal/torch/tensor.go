@@ -17,8 +17,6 @@ type DType int32
 
 // Element types.
 const (
-	Byte     DType = 0
-	Int32    DType = 3
 	Long     DType = 4
 	Half     DType = 5
 	Float    DType = 6
@@ -27,7 +25,7 @@ const (
 	BFloat16 DType = 15
 )
 
-var dtypeNames = map[DType]string{Byte: "byte", Int32: "int", Long: "long", Half: "half", Float: "float", Double: "double", Bool: "bool", BFloat16: "bfloat16"}
+var dtypeNames = map[DType]string{Long: "long", Half: "half", Float: "float", Double: "double", Bool: "bool", BFloat16: "bfloat16"}
 
 func (d DType) String() string {
 	if s, ok := dtypeNames[d]; ok {
@@ -39,7 +37,7 @@ func (d DType) String() string {
 // Size is the width of one element in bytes.
 func (d DType) Size() int {
 	switch d {
-	case Byte, Bool:
+	case Bool:
 		return 1
 	case Half, BFloat16:
 		return 2
@@ -134,14 +132,6 @@ func (t Tensor) ReadFloats(dst []float32) {
 		}
 		copy(dst, unsafe.Slice((*float32)(p), n))
 	})
-}
-
-// Longs copies a long tensor to the host.
-func (t Tensor) Longs() []int64 {
-	t.want("longs", Long)
-	var out []int64
-	t.host(func(p unsafe.Pointer, n int64) { out = append(out, unsafe.Slice((*int64)(p), n)...) })
-	return out
 }
 
 // Item is the value of a float tensor of one element.

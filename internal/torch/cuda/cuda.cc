@@ -23,10 +23,4 @@ int radpo_cuda_memory(int device, int64_t *free, int64_t *total) {
   return 0;
 }
 
-// radpo_cuda_peak gives the most bytes that libtorch's tensors have taken.
-int64_t radpo_cuda_peak(int device) {
-  auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
-  return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
-}
-
 }  // extern "C"
