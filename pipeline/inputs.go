@@ -84,8 +84,8 @@ func checkText(f *hf.Folder) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	if tokens.Size() > c.VocabSize {
-		return fmt.Errorf("%s: tokenizer.json has %d tokens and the model's vocabulary %d: they are not of one model", f.Name(), tokens.Size(), c.VocabSize)
+	if err := tokens.Fits(c.VocabSize); err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	if _, err := chat.Load(f.FS()); err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)

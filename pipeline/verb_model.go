@@ -93,8 +93,8 @@ func (t *text) tokenizer() (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, inputError("%s: %w", t.folder.Name(), err)
 	}
-	if tokens.Size() > c.VocabSize {
-		return nil, inputError("%s: tokenizer.json has %d tokens and the model's vocabulary %d: they are not of one model", t.folder.Name(), tokens.Size(), c.VocabSize)
+	if err := tokens.Fits(c.VocabSize); err != nil {
+		return nil, inputError("%s: %w", t.folder.Name(), err)
 	}
 	t.tokens = tokens
 	return tokens, nil

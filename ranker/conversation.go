@@ -30,8 +30,8 @@ func newReader(f *hf.Folder) (reader, error) {
 	if err != nil {
 		return reader{}, err
 	}
-	if k.Size() > c.VocabSize {
-		return reader{}, fmt.Errorf("%s: the tokenizer has %d tokens, the model %d: they are not of one model", f.Name(), k.Size(), c.VocabSize)
+	if err := k.Fits(c.VocabSize); err != nil {
+		return reader{}, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return reader{t, k, c.MaxPositionEmbeddings}, nil
 }

@@ -132,8 +132,8 @@ func newWorker(c Config, f *hf.Folder) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if have := w.tokens.Size(); have > of.VocabSize {
-		return nil, fmt.Errorf("%s: the tokenizer has %d tokens, the model %d: they are not of one model", f.Name(), have, of.VocabSize)
+	if err := w.tokens.Fits(of.VocabSize); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	w.window = of.MaxPositionEmbeddings
 	w.prompter = chat.Prompter{Tokens: w.tokens, Goal: c.Wording, MaxTokens: c.MaxPrompt}

@@ -119,5 +119,14 @@ func (t *Tokenizer) Token(id int32) string {
 // Size is one more than the highest id.
 func (t *Tokenizer) Size() int { return len(t.tokens) }
 
+// Fits reports whether a model with this vocabulary has every token. One that
+// has more is fine: embeddings are often padded.
+func (t *Tokenizer) Fits(vocabulary int) error {
+	if n := t.Size(); n > vocabulary {
+		return fmt.Errorf("tokenizer.json has %d tokens and the model's vocabulary %d: they are not of one model", n, vocabulary)
+	}
+	return nil
+}
+
 // IsSpecial tells whether id is an added token marked special.
 func (t *Tokenizer) IsSpecial(id int32) bool { return t.kind(id) == special }
