@@ -15,8 +15,8 @@ import (
 // benchText is 10 MB or more of the file named by TOKENIZER_BENCH_TEXT, in
 // pieces of 8,000 bytes; without it, of the vectors' texts.
 //
-// With tools/golden/tokenizer_bench.py on the same text this gives the table
-// of speeds against the reference, ids proven equal by their digests.
+// tools/bench/tokenizers.py runs BenchmarkEncode beside the reference on the
+// same text, ids proven equal by their digests.
 func benchText(b *testing.B) (pieces []string, size int) {
 	b.Helper()
 	var text string
@@ -33,7 +33,7 @@ func benchText(b *testing.B) (pieces []string, size int) {
 		}
 		text = all.String()
 	}
-	text = strings.Repeat(text, 10<<20/len(text)+1)
+	text = strings.Repeat(text, (10<<20+len(text)-1)/len(text))
 	for len(text) > 0 {
 		n := min(8000, len(text))
 		pieces = append(pieces, strings.ToValidUTF8(text[:n], ""))
@@ -61,7 +61,7 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// digest names all the ids; tools/golden/tokenizer_bench.py prints the reference's.
+// digest names all the ids; tools/bench/tokenizers.py makes the reference's.
 func digest(tok *tokenizer.Tokenizer, pieces []string) []byte {
 	sum := sha256.New()
 	var raw []byte
