@@ -98,22 +98,19 @@ type referee struct {
 
 // rows computes one part unless an earlier run did, and writes it to the table.
 func (r referee) rows(ctx context.Context, s *torch.Scope, rows []row, part string) error {
-	if _, ok := r.out.Part(part); ok {
-		r.bar.Skip(int64(len(rows)))
-	} else {
+	dir, old, err := r.out.Ensure(part, func(dir string) error {
 		if err := reference(ctx, s, r.policy, rows, r.config.MicroTokens, r.bar); err != nil {
 			return err
 		}
-		if err := r.out.Commit(part, func(dir string) error { return writeRefs(dir, rows) }); err != nil {
-			return err
-		}
-	}
-	dir, _ := r.out.Part(part)
-	done, err := table.ReadAll[table.Ref](dir)
+		return writeRefs(dir, rows)
+	})
 	if err != nil {
 		return err
 	}
-	return r.table.Write(done...)
+	if old {
+		r.bar.Skip(int64(len(rows)))
+	}
+	return r.table.Append(dir)
 }
 
 func writeRefs(dir string, rows []row) error {

@@ -116,9 +116,7 @@ func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request,
 		}
 		own := samples[:n]
 		samples = samples[n:]
-		if _, ok := out.Part(part); ok {
-			bar.Skip(int64(len(batch)))
-		} else {
+		dir, old, err := out.Ensure(part, func(dir string) error {
 			ratings, err := r.Rank(ctx, s, batch)
 			if err == nil {
 				err = finite(own, ratings)
@@ -126,17 +124,17 @@ func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request,
 			if err != nil {
 				return err
 			}
-			if err := out.Commit(part, func(dir string) error { return write(dir, own, ratings) }); err != nil {
-				return err
-			}
-			bar.Add(int64(len(batch)))
-		}
-		dir, _ := out.Part(part)
-		rows, err := table.ReadAll[table.Score](dir)
+			return write(dir, own, ratings)
+		})
 		if err != nil {
 			return err
 		}
-		if err := w.Write(rows...); err != nil {
+		if done := int64(len(batch)); old {
+			bar.Skip(done)
+		} else {
+			bar.Add(done)
+		}
+		if err := w.Append(dir); err != nil {
 			return err
 		}
 	}

@@ -148,23 +148,20 @@ func (w *worker) segments(ctx context.Context, s *torch.Scope, p model.Policy, q
 	i := 0
 	for own := range slices.Chunk(questions, segment*len(w.config.Goals)) {
 		part := fmt.Sprintf("segment-%06d", i)
-		if _, ok := out.Part(part); ok {
-			bar.Skip(int64(len(own) * w.config.N))
-		} else {
+		dir, old, err := out.Ensure(part, func(dir string) error {
 			rows, err := w.sample(ctx, s, p, own, bar)
 			if err != nil {
 				return err
 			}
-			if err := out.Commit(part, func(dir string) error { return table.WriteAll(dir, nil, rows) }); err != nil {
-				return err
-			}
-		}
-		dir, _ := out.Part(part)
-		rows, err := table.ReadAll[table.Sample](dir)
+			return table.WriteAll(dir, nil, rows)
+		})
 		if err != nil {
 			return err
 		}
-		if err := all.Write(rows...); err != nil {
+		if old {
+			bar.Skip(int64(len(own) * w.config.N))
+		}
+		if err := all.Append(dir); err != nil {
 			return err
 		}
 		i++

@@ -58,14 +58,14 @@ func (w world) segment(ctx context.Context, n int, in In, out *Out) error {
 			return err
 		}
 		name := fmt.Sprintf("segment-%05d", i)
-		if _, ok := out.Part(name); !ok {
-			text := fmt.Sprintf("%d of %s\n", i, in.Fingerprint(in.inputs[0].name).Short())
-			if err := out.Commit(name, func(dir string) error { return w.write(dir, "text", text) }); err != nil {
-				return err
-			}
+		text := fmt.Sprintf("%d of %s\n", i, in.Fingerprint(in.inputs[0].name).Short())
+		dir, old, err := out.Ensure(name, func(dir string) error { return w.write(dir, "text", text) })
+		if err != nil {
+			return err
+		}
+		if !old {
 			w.made()
 		}
-		dir, _ := out.Part(name)
 		all.WriteString(w.read(dir, "text"))
 	}
 	return w.write(out.Dir(), "text", all.String())

@@ -75,6 +75,16 @@ func (o *Out) commit(name string, write func(dir string) error) error {
 	return nil
 }
 
+// Ensure is the folder of a part: of the committed one, or of one that write
+// fills and that is then committed. Old tells which.
+func (o *Out) Ensure(name string, write func(dir string) error) (dir string, old bool, err error) {
+	dir, old = o.Part(name)
+	if !old {
+		err = o.Commit(name, write)
+	}
+	return dir, old, err
+}
+
 // Part is the folder of a committed part. Parts of an earlier run were hashed
 // when this one started; those that did not match their record are gone.
 func (o *Out) Part(name string) (dir string, ok bool) {

@@ -138,22 +138,23 @@ func roundTrip[R any](t *testing.T) {
 }
 
 // TestBytes holds the writer to equal bytes for equal rows, however the calls
-// of Write divide them.
+// of Write and Append divide them.
 func TestBytes(t *testing.T) {
 	rows := draw[everything](3000)
 	meta := map[string]string{"b": "2", "a": "1", "c": "3"}
-	one, other := t.TempDir(), t.TempDir()
+	one, other, rest := t.TempDir(), t.TempDir(), t.TempDir()
 	write(t, one, meta, rows)
+	write(t, rest, nil, rows[700:])
 	w, err := table.Create[everything](other, meta)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range rows {
-		if err := w.Write(rows[i]); err != nil {
+	for _, r := range rows[:700] {
+		if err := w.Write(r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(); err != nil {
+	if err := errors.Join(w.Append(rest), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range []string{"data-00000-of-00001.arrow", "state.json", "dataset_info.json"} {

@@ -97,6 +97,23 @@ func (w *Writer[R]) Write(rows ...R) error {
 	return w.err
 }
 
+// Append writes every row of the table in dir.
+func (w *Writer[R]) Append(dir string) error {
+	t, err := Open[R](dir)
+	if err != nil {
+		return err
+	}
+	for r, err := range t.Rows() {
+		if err == nil {
+			err = w.Write(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // add appends one row and writes the batch out once it is full: where batches
 // end depends on the rows alone, not on how Write was called.
 func (w *Writer[R]) add(row reflect.Value) error {
