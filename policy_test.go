@@ -23,6 +23,7 @@ var mayImport = map[string]string{
 	"internal/torch":     "",
 	"internal/progress":  "",
 	"internal/plot":      "",
+	"internal/remote":    "",
 	"internal/tokenizer": "",
 	"internal/flow":      "internal/progress",
 	"internal/chat":      "internal/table",

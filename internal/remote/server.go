@@ -1,0 +1,105 @@
+package remote
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A server is one of those that a client asks.
+type server struct {
+	url  string
+	name string // the URL as it may be shown
+
+	busy     int       // requests under way
+	failures int       // since its last answer
+	until    time.Time // set aside until then
+}
+
+// newServer reads a URL, adds what it lacks of path, and refuses one with
+// credentials in it: URLs are kept with a run and shown.
+func newServer(text, path string) (*server, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("the URL of a server is not of the form http://host:port")
+	case u.User != nil:
+		return nil, errors.New("the URL of a server has a user or password in it: put the key into an environment variable")
+	}
+	if own := strings.TrimRight(u.Path, "/"); own == "" || strings.HasPrefix(path, own+"/") {
+		u.Path = path
+	}
+	s := &server{url: u.String()}
+	if u.RawQuery != "" {
+		u.RawQuery = "…"
+	}
+	s.name = strings.TrimSuffix(u.Scheme+"://"+u.Host+u.EscapedPath()+"?"+u.RawQuery, "?")
+	return s, nil
+}
+
+// A pool shares requests out. A server that fails is set aside, for longer each
+// time, and then tried again.
+type pool struct {
+	mu  sync.Mutex
+	all []*server
+	now func() time.Time
+}
+
+// take is the server that is up with the fewest requests under way; nil when
+// all are set aside, with how long the first of them still is.
+func (p *pool) take() (*server, time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	var best *server
+	wait := longestAsk
+	for _, s := range p.all {
+		if left := s.until.Sub(now); left > 0 {
+			wait = min(wait, left)
+		} else if best == nil || s.busy < best.busy {
+			best = s
+		}
+	}
+	if best == nil {
+		return nil, wait
+	}
+	best.busy++
+	return best, 0
+}
+
+// leave ends a request at s. Requests that were under way when s was set aside
+// do not set it aside for longer.
+func (p *pool) leave(s *server, failure *Failure) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.busy--
+	switch {
+	case failure == nil:
+		s.failures, s.until = 0, time.Time{}
+	case failure.kind == silent:
+		now := p.now()
+		wait := failure.after
+		if len(p.all) > 1 && !now.Before(s.until) {
+			s.failures++
+			wait = max(wait, backoff(s.failures))
+		}
+		if until := now.Add(wait); until.After(s.until) {
+			s.until = until
+		}
+	}
+}
+
+// anotherThan reports whether a server other than s is up.
+func (p *pool) anotherThan(s *server) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	for _, other := range p.all {
+		if other != s && !other.until.After(now) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,76 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// maxAnswer bounds an answer, in bytes after decompression: some thousand
+// tokens with twenty log-probabilities each stay below a megabyte.
+const maxAnswer = 16 << 20
+
+// try sends body to s once.
+func (c *Client) try(ctx context.Context, s *server, body []byte) ([]byte, *Failure) {
+	within, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(within, http.MethodPost, s.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, &Failure{kind: refused, err: bare(err)}
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "radpo")
+	if c.key != "" {
+		request.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, c.silence(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if status := response.StatusCode; status != http.StatusOK {
+		return nil, c.judge(response, answer)
+	}
+	switch {
+	case err != nil:
+		return nil, c.silence(err)
+	case len(answer) > maxAnswer:
+		return nil, &Failure{kind: wrong, err: fmt.Errorf("the answer is longer than %d bytes", maxAnswer)}
+	}
+	return answer, nil
+}
+
+// silence is the failure of a connection.
+func (c *Client) silence(err error) *Failure {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &Failure{kind: silent, err: fmt.Errorf("no answer within %v", c.timeout)}
+	}
+	return &Failure{kind: silent, err: bare(err)}
+}
+
+// bare is err without the URL that net/http puts in front.
+func bare(err error) error {
+	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// judge is the failure that a status other than 200 stands for.
+func (c *Client) judge(r *http.Response, body []byte) *Failure {
+	status := r.StatusCode
+	f := &Failure{Status: status, kind: refused, err: fmt.Errorf("%s: %s", r.Status, c.quote(body))}
+	switch {
+	case status == http.StatusTooManyRequests || status >= 500:
+		f.kind, f.after = silent, retryAfter(r.Header, time.Now())
+	case status >= 300 && status < 400:
+		f.err = fmt.Errorf("%s: redirects are not followed; give the URL itself", r.Status)
+	}
+	return f
+}
