@@ -3,6 +3,7 @@ package ranker
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"radpo/internal/hf"
 	"radpo/internal/table"
@@ -64,10 +65,10 @@ func KindOf(f *hf.Folder) (string, error) {
 		return "", err
 	}
 	for _, name := range c.Architectures {
-		switch name {
-		case "LlamaForRewardModelWithGating":
+		switch {
+		case strings.HasSuffix(name, "ForRewardModelWithGating"):
 			return "armorm", nil
-		case "LlamaForSequenceClassification":
+		case strings.HasSuffix(name, "ForSequenceClassification"):
 			return "classifier", nil
 		}
 	}

@@ -28,6 +28,18 @@ func (c *cache) Extend(s *torch.Scope, layer int, k, v torch.Tensor) (torch.Tens
 	return c.used(s, c.keys[layer]), c.used(s, c.values[layer])
 }
 
+// Positions implements nn.KV: a slot's number is its token's position.
+func (c *cache) Positions(s *torch.Scope, fresh torch.Tensor) torch.Tensor {
+	if !c.at.Defined() {
+		return fresh
+	}
+	slots := make([]int64, c.span)
+	for i := range slots {
+		slots[i] = int64(i)
+	}
+	return s.Longs(slots, 1, c.span)
+}
+
 // used is the slots in use as attention wants them, [B,G,span,K], a view.
 func (c *cache) used(s *torch.Scope, t torch.Tensor) torch.Tensor {
 	return s.Transpose(s.Narrow(t, 1, 0, c.span), 1, 2)

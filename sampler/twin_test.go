@@ -50,9 +50,14 @@ func (r roomy) Config() hf.Config {
 // cache, and then with rows that end at different tokens, so that the batch is
 // compacted: each is what the slow twin makes of its prompt alone.
 func TestEqualsSlowTwin(t *testing.T) {
-	const tokens = 200
+	for name, tokens := range map[string]int{"tied": 200, "mistral": 80, "qwen2": 80, "gemma2": 80} {
+		t.Run(name, func(t *testing.T) { equalsSlowTwin(t, models+name, tokens) })
+	}
+}
+
+func equalsSlowTwin(t *testing.T, dir string, tokens int) {
 	prompts := [][]int32{{5, 9, 13}, {4, 70, 2, 40, 41, 42, 43, 44}, slices.Repeat([]int32{31, 77}, 20), {90}, {100, 120}}
-	withPolicy(t, models+"tied", func(s *torch.Scope, p model.Policy) {
+	withPolicy(t, dir, func(s *torch.Scope, p model.Policy) {
 		p = roomy{p}
 		var want [][]int32
 		var logps [][]float32
@@ -65,7 +70,7 @@ func TestEqualsSlowTwin(t *testing.T) {
 			}
 		})
 		// Stop ids that end rows as unlike as can be.
-		stop := []int{int(want[0][10]), int(want[1][70]), int(want[2][140])}
+		stop := []int{int(want[0][tokens/20]), int(want[1][tokens*7/20]), int(want[2][tokens*7/10])}
 		for _, o := range []sampler.Options{{MaxTokens: tokens}, {MaxTokens: tokens, Stop: stop}} {
 			var lengths []int
 			for i, list := range generate(t, s, p, requests, o) {

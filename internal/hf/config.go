@@ -1,6 +1,7 @@
 package hf
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,11 +26,16 @@ type Config struct {
 	HeadDim               int // default: HiddenSize / NumAttentionHeads
 	MaxPositionEmbeddings int
 	RMSNormEps            float64
-	HiddenAct             string // e.g. silu
+	HiddenAct             string // e.g. silu; Gemma-2 calls it hidden_activation
 	TieWordEmbeddings     bool
-	AttentionBias         bool // q, k, v and o projections
+	Windows               []int // of each layer: how many of the last tokens it sees; 0: all; nil: all layers all
+	AttentionBias         bool  // q, k, v and o projections
 	MLPBias               bool
 	RoPE                  RoPE
+
+	QueryPreAttnScalar    float64 // Gemma-2: attention scores are divided by its root
+	AttnLogitSoftcapping  float64 // Gemma-2: bound of attention scores; 0: none
+	FinalLogitSoftcapping float64 // Gemma-2: bound of logits; 0: none
 
 	BOS []int // none, one or several ids
 	EOS []int
@@ -94,7 +100,7 @@ func parseConfig(text []byte) (Config, error) {
 		NumAttentionHeads:     k.size("num_attention_heads", 0, maxHeads),
 		MaxPositionEmbeddings: k.size("max_position_embeddings", 2048, maxLength),
 		RMSNormEps:            k.positive("rms_norm_eps", 1e-6, 1),
-		HiddenAct:             value(k, "hidden_act", value(k, "hidden_activation", "silu")),
+		HiddenAct:             value(k, "hidden_act", "silu"),
 		AttentionBias:         value(k, "attention_bias", false),
 		MLPBias:               value(k, "mlp_bias", false),
 
@@ -105,6 +111,10 @@ func parseConfig(text []byte) (Config, error) {
 	}
 	c.TieWordEmbeddings = value(k, "tie_word_embeddings", !slices.Contains(untied, c.ModelType))
 	c.readHeads(k)
+	c.readWindows(k)
+	if c.ModelType == "gemma2" {
+		c.readGemma2(k)
+	}
 	c.readLabels(k)
 	c.RoPE = k.rope()
 	c.Gating = Gating{
@@ -129,8 +139,9 @@ func (c *Config) readHeads(k *keys) {
 	if c.NumAttentionHeads%c.NumKeyValueHeads != 0 {
 		k.fault("num_key_value_heads", fmt.Errorf("%d does not divide num_attention_heads %d", c.NumKeyValueHeads, c.NumAttentionHeads))
 	}
-	c.HeadDim = k.size("head_dim", c.HiddenSize/c.NumAttentionHeads, maxWidth)
-	if !k.has("head_dim") && c.HiddenSize%c.NumAttentionHeads != 0 {
+	fixed := map[string]int{"gemma2": 256, "qwen3": 128}[c.ModelType] // transformers' default, whatever the width
+	c.HeadDim = k.size("head_dim", cmp.Or(fixed, c.HiddenSize/c.NumAttentionHeads), maxWidth)
+	if !k.has("head_dim") && fixed == 0 && c.HiddenSize%c.NumAttentionHeads != 0 {
 		k.fault("num_attention_heads", fmt.Errorf("%d does not divide hidden_size %d, and there is no head_dim", c.NumAttentionHeads, c.HiddenSize))
 	}
 }

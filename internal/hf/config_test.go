@@ -78,7 +78,7 @@ func TestConfigSpellings(t *testing.T) {
 func TestConfigDefaults(t *testing.T) {
 	const least = `{"model_type": "TYPE", "hidden_size": 48, "intermediate_size": 64, "num_hidden_layers": 2,
 		"num_attention_heads": 4, "vocab_size": 100}`
-	tied := map[string]bool{"llama": false, "mistral": false, "qwen2": false, "gemma2": true, "deberta-v2": true}
+	tied := map[string]bool{"llama": false, "mistral": false, "qwen2": false, "deberta-v2": true}
 	for kind, tie := range tied {
 		c := must(readConfig(t, edit(least, "TYPE", kind)))
 		if c.TieWordEmbeddings != tie {

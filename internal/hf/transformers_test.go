@@ -10,7 +10,8 @@ import (
 // TestTransformersFolders opens what transformers saved: the shapes of the
 // tensors must follow from the configuration.
 func TestTransformersFolders(t *testing.T) {
-	folders := []string{"tied", "biased", "llama3", "sharded", "tied-bf16", "biased-bf16", "llama3-bf16", "sharded-bf16"}
+	folders := []string{"tied", "biased", "llama3", "sharded", "tied-bf16", "biased-bf16", "llama3-bf16", "sharded-bf16",
+		"mistral", "mistral-bf16", "gemma2", "gemma2-bf16"}
 	for _, name := range folders {
 		t.Run(name, func(t *testing.T) {
 			f := open(t, filepath.Join("../model/testdata", name))

@@ -2,9 +2,7 @@ package model
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"radpo/internal/hf"
 	"radpo/internal/nn"
@@ -31,11 +29,6 @@ type Policy interface {
 	// Logits maps hidden states [..., D] to the vocabulary, [..., V].
 	Logits(s *torch.Scope, hidden torch.Tensor) torch.Tensor
 	Config() hf.Config
-}
-
-// architectures are the policies that config.json's architectures may name.
-var architectures = map[string]func(hf.Config) Policy{
-	"LlamaForCausalLM": newLlama,
 }
 
 // OpenPolicy binds the language model in f, in dtype d. A trainable model has
@@ -66,25 +59,25 @@ func newPolicy(f *hf.Folder) (p Policy, extra []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	build, err := architecture(f, c, architectures)
-	if err != nil {
+	m := &Decoder{config: c}
+	if m.Body, err = newBody(f, c, "ForCausalLM"); err != nil {
 		return nil, nil, err
 	}
 	if c.TieWordEmbeddings {
-		extra = append(extra, "lm_head.weight")
+		return m, []string{"lm_head.weight"}, nil
 	}
-	return build(c), extra, nil
+	m.Head = nn.NewLinear(c.HiddenSize, c.VocabSize, false)
+	return m, nil, nil
 }
 
-func architecture[V any](f *hf.Folder, c hf.Config, known map[string]V) (V, error) {
-	for _, name := range c.Architectures {
-		if v, ok := known[name]; ok {
-			return v, checkLlama(f, c)
-		}
+// supported are the names of the architectures with head.
+func supported(head string) []string {
+	var names []string
+	for family := range decoders {
+		names = append(names, family+head)
 	}
-	var none V
-	return none, fmt.Errorf("%s: config.json: architecture %s is not supported here; supported: %s",
-		f.Name(), strings.Join(c.Architectures, ", "), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+	slices.Sort(names)
+	return names
 }
 
 // DType is the torch type that a configuration names.

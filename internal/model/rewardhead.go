@@ -30,20 +30,6 @@ type gate struct {
 	Layers []nn.Linear `w:"layers"`
 }
 
-// bodies are the architectures that reward heads sit on.
-var bodies = map[string]func(hf.Config) Body{
-	"LlamaForSequenceClassification": llamaBody,
-}
-
-var gated = map[string]func(hf.Config) Body{
-	"LlamaForRewardModelWithGating": llamaBody,
-}
-
-func llamaBody(c hf.Config) Body {
-	b := newLlamaBody(c)
-	return &b
-}
-
 // OpenClassifier binds the sequence classifier in f, its body in dtype d.
 func OpenClassifier(s *torch.Scope, f *hf.Folder, d torch.DType) (*Classifier, error) {
 	m, err := newClassifier(f)
@@ -88,14 +74,14 @@ func newClassifier(f *hf.Folder) (*Classifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := architecture(f, c, bodies)
+	body, err := newBody(f, c, "ForSequenceClassification")
 	if err != nil {
 		return nil, err
 	}
 	if c.NumLabels != 1 {
 		return nil, fmt.Errorf("%s: config.json: the classifier has %d labels, a reward model has 1", f.Name(), c.NumLabels)
 	}
-	return &Classifier{Body: body(c), Score: wide(nn.NewLinear(c.HiddenSize, 1, false))}, nil
+	return &Classifier{Body: body, Score: wide(nn.NewLinear(c.HiddenSize, 1, false))}, nil
 }
 
 func newArmoRM(f *hf.Folder) (*ArmoRM, error) {
@@ -103,12 +89,12 @@ func newArmoRM(f *hf.Folder) (*ArmoRM, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := architecture(f, c, gated)
+	body, err := newBody(f, c, "ForRewardModelWithGating")
 	if err != nil {
 		return nil, err
 	}
 	g, k := c.Gating, c.Gating.NumObjectives
-	m := &ArmoRM{config: c, Body: body(c), Regression: wide(nn.NewLinear(c.HiddenSize, k, false))}
+	m := &ArmoRM{config: c, Body: body, Regression: wide(nn.NewLinear(c.HiddenSize, k, false))}
 	m.Transform = nn.Weight{Shape: []int64{int64(k), int64(k)}, Wide: true}
 	m.Gating.Scale = nn.Weight{Shape: []int64{1}, Wide: true}
 	in := c.HiddenSize

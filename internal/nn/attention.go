@@ -1,12 +1,66 @@
 package nn
 
-import "radpo/internal/torch"
+import (
+	"radpo/internal/hf"
+	"radpo/internal/torch"
+)
 
 // A KV remembers keys and values of earlier tokens, one pair a layer.
 type KV interface {
 	// Extend stores k, v [B,G,T,K] of new tokens of a layer and returns those
 	// of all tokens so far, [B,G,S,K].
 	Extend(s *torch.Scope, layer int, k, v torch.Tensor) (torch.Tensor, torch.Tensor)
+	// Positions are those of the tokens that Extend returns, [B,S] or [1,S],
+	// when the new ones are at positions fresh, [B,T].
+	Positions(s *torch.Scope, fresh torch.Tensor) torch.Tensor
+}
+
+// Attention is grouped-query attention with rotary positions.
+type Attention struct {
+	heads, groups int     // H, G
+	Scale         float64 // of scores; 0: 1/√K
+	Cap           float64 // scores are bounded to ±Cap by tanh; 0: they are not
+	Q             Linear  `w:"q_proj"`
+	K             Linear  `w:"k_proj"`
+	V             Linear  `w:"v_proj"`
+	O             Linear  `w:"o_proj"`
+}
+
+// NewAttention is an unbound layer; bias says whether q, k and v have one, and
+// whether o does.
+func NewAttention(c hf.Config, bias, outBias bool) Attention {
+	query, group := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
+	return Attention{
+		heads:  c.NumAttentionHeads,
+		groups: c.NumKeyValueHeads,
+		Q:      NewLinear(c.HiddenSize, query, bias),
+		K:      NewLinear(c.HiddenSize, group, bias),
+		V:      NewLinear(c.HiddenSize, group, bias),
+		O:      NewLinear(query, c.HiddenSize, outBias),
+	}
+}
+
+// A Reach is what a layer's attention looks at besides the new tokens.
+type Reach struct {
+	Rotary Rotary
+	Mask   torch.Tensor // [B,1,T,S] bool, true where a key is seen; undefined: causal
+	KV     KV           // earlier tokens; nil: none
+	Layer  int
+}
+
+// Forward maps x [B,T,D] to [B,T,D].
+func (a *Attention) Forward(s *torch.Scope, x torch.Tensor, r Reach) torch.Tensor {
+	q := r.Rotary.Apply(s, SplitHeads(s, a.Q.Forward(s, x), a.heads))  // [B,H,T,K]
+	k := r.Rotary.Apply(s, SplitHeads(s, a.K.Forward(s, x), a.groups)) // [B,G,T,K]
+	v := SplitHeads(s, a.V.Forward(s, x), a.groups)                    // [B,G,T,K]
+	if r.KV != nil {
+		k, v = r.KV.Extend(s, r.Layer, k, v) // T grows to the whole history
+	}
+	attend := Attend
+	if a.Scale != 0 {
+		attend = a.eager
+	}
+	return a.O.Forward(s, MergeHeads(s, attend(s, q, k, v, r.Mask)))
 }
 
 // SplitHeads turns [B,T,H·K] into [B,H,T,K], a view.
@@ -32,4 +86,26 @@ func Attend(s *torch.Scope, q, k, v, mask torch.Tensor) torch.Tensor {
 	// which spares copying keys and values H/G times.
 	rows := s.View(q, shape[0], groups, shape[1]/groups, shape[3])
 	return s.View(s.Attention(rows, k, v, mask, false), shape...)
+}
+
+// eager is Attend with a's scale and cap, which no fused operator has. Scores
+// and weights are in fp32; the queries of a group are rows over the same keys.
+func (a *Attention) eager(s *torch.Scope, q, k, v, mask torch.Tensor) torch.Tensor {
+	shape, groups := q.Shape(), k.Dim(1)
+	share, t, width, span := shape[1]/groups, shape[2], shape[3], k.Dim(2)
+	if !mask.Defined() {
+		mask = s.Causal(t)
+	}
+	return s.Tidy(func(s *torch.Scope) torch.Tensor {
+		rows := s.View(q, shape[0], groups, share*t, width)
+		scores := s.MatMul(rows, s.Transpose(k, 2, 3)) // [B,G,H/G·T,S]
+		if a.Cap > 0 {
+			scores = s.SoftCap(scores, a.Scale, a.Cap)
+		} else {
+			scores = s.Scale(scores, a.Scale)
+		}
+		scores = s.View(scores, shape[0], groups*share, t, span) // [B,H,T,S]
+		weights := s.To(s.MaskedSoftmax(scores, mask), q.DType())
+		return s.View(s.MatMul(s.View(weights, shape[0], groups, share*t, span), v), shape...)
+	})
 }

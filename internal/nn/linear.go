@@ -47,19 +47,3 @@ func NewEmbedding(n, d int) Embedding {
 func (e Embedding) Forward(s *torch.Scope, ids torch.Tensor) torch.Tensor {
 	return s.Embedding(e.Weight.Tensor, ids)
 }
-
-// RMSNorm is root-mean-square layer normalisation (arXiv:1910.07467).
-type RMSNorm struct {
-	Weight Weight `w:"weight"` // [D]
-	Eps    float64
-}
-
-// NewRMSNorm is an unbound norm of width d.
-func NewRMSNorm(d int, eps float64) RMSNorm {
-	return RMSNorm{Weight: NewWeight(int64(d)), Eps: eps}
-}
-
-// Forward keeps the shape of x [..., D].
-func (n RMSNorm) Forward(s *torch.Scope, x torch.Tensor) torch.Tensor {
-	return s.RMSNorm(x, n.Weight.Tensor, n.Eps)
-}

@@ -32,6 +32,16 @@ func (s *Scope) Zeros(d DType, shape ...int64) Tensor {
 	return s.keep(*s.out, "zeros")
 }
 
+// Causal is the mask [1,1,n,n] by which token i sees tokens 0 … i.
+func (s *Scope) Causal(n int64) Tensor {
+	return s.Tidy(func(s *Scope) Tensor {
+		libtch.AtgOnes(s.slot(), []int64{1, 1, n, n}, 4, int32(Bool), int32(s.device))
+		ones := s.keep(*s.out, "causal")
+		libtch.AtgTril(s.slot(), ones.use("causal"), 0)
+		return s.keep(*s.out, "causal")
+	})
+}
+
 // Copy makes a tensor of s's device from raw elements in host memory, which
 // may be unmapped afterwards.
 func (s *Scope) Copy(d DType, data []byte, shape ...int64) Tensor {

@@ -36,12 +36,28 @@ func (s *Scope) Cos(a Tensor) Tensor        { return s.unary("cos", libtch.AtgCo
 func (s *Scope) Sin(a Tensor) Tensor        { return s.unary("sin", libtch.AtgSin, a) }
 func (s *Scope) ReLU(a Tensor) Tensor       { return s.unary("relu", libtch.AtgRelu, a) }
 func (s *Scope) SiLU(a Tensor) Tensor       { return s.unary("silu", libtch.AtgSilu, a) }
+func (s *Scope) And(a, b Tensor) Tensor     { return s.binary("and", libtch.AtgLogicalAnd, a, b) }
 func (s *Scope) LogSigmoid(a Tensor) Tensor { return s.unary("log_sigmoid", libtch.AtgLogSigmoid, a) }
 func (s *Scope) Scale(a Tensor, f float64) Tensor {
 	return s.scalar("scale", libtch.AtgMulScalar, a, f)
 }
 func (s *Scope) Shift(a Tensor, c float64) Tensor {
 	return s.scalar("shift", libtch.AtgAddScalar, a, c)
+}
+
+// Less is true where a < c.
+func (s *Scope) Less(a Tensor, c float64) Tensor { return s.scalar("less", libtch.AtgLt, a, c) }
+
+// GELUTanh is the Gaussian error linear unit in its approximation by tanh
+// (arXiv:1606.08415).
+func (s *Scope) GELUTanh(a Tensor) Tensor {
+	libtch.AtgGelu(s.slot(), a.use("gelu"), "tanh")
+	return s.keep(*s.out, "gelu", a)
+}
+
+// SoftCap is cap·tanh(scale·a/cap), in fp32: scale·a bounded to ±cap.
+func (s *Scope) SoftCap(a Tensor, scale, cap float64) Tensor {
+	return s.keepShim(C.shim_soft_cap(C.shim_tensor(a.use("soft_cap")), C.double(scale), C.double(cap)), "soft_cap", a)
 }
 
 // Reductions.
@@ -68,6 +84,13 @@ func (s *Scope) Mean(a Tensor) Tensor {
 func (s *Scope) Softmax(a Tensor) Tensor {
 	libtch.AtgSoftmax(s.slot(), a.use("softmax"), -1, int32(Float))
 	return s.keep(*s.out, "softmax", a)
+}
+
+// MaskedSoftmax is Softmax over the elements where mask, which broadcasts, is
+// true; others get 0.
+func (s *Scope) MaskedSoftmax(a, mask Tensor) Tensor {
+	const op = "masked_softmax"
+	return s.keepShim(C.shim_masked_softmax(C.shim_tensor(a.use(op)), C.shim_tensor(mask.use(op))), op, a, mask)
 }
 
 // LogSoftmax is the logarithm of Softmax, in fp32.

@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -128,6 +129,16 @@ shim_tensor shim_attention(shim_tensor q, shim_tensor k, shim_tensor v, shim_ten
   return make([&] {
     bool grouped = ref(q).size(1) != ref(k).size(1);
     return at::scaled_dot_product_attention(ref(q), ref(k), ref(v), maybe(mask), 0.0, causal != 0, std::nullopt, grouped);
+  });
+}
+
+shim_tensor shim_soft_cap(shim_tensor x, double scale, double cap) {
+  return make([&] { return ref(x).to(at::kFloat).mul(scale / cap).tanh_().mul(cap); });
+}
+
+shim_tensor shim_masked_softmax(shim_tensor x, shim_tensor mask) {
+  return make([&] {
+    return ref(x).masked_fill(ref(mask).logical_not(), -std::numeric_limits<double>::infinity()).softmax(-1, at::kFloat);
   });
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 	"radpo/internal/torch"
 )
 
-// folders lists the tiny models that tools/golden/llama.py made.
+// folders lists the tiny models that tools/golden/decoders.py made.
 func folders(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob("testdata/*/golden.safetensors")
@@ -58,10 +59,10 @@ func input(s *torch.Scope, ids []int64, rows, width int64) model.Input {
 	return model.Input{IDs: s.Longs(ids, rows, width), Positions: s.Longs(positions, rows, width)}
 }
 
-// TestLlamaLogits holds logits to transformers': in fp32 within golden.F32; in
+// TestLogits holds logits to transformers': in fp32 within golden.F32; in
 // bf16 no further from the fp32 run of the same weights than transformers' own
 // bf16 run is.
-func TestLlamaLogits(t *testing.T) {
+func TestLogits(t *testing.T) {
 	for _, dir := range folders(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			ref := golden.Open(t, filepath.Join(dir, "golden.safetensors"))
@@ -86,9 +87,9 @@ func TestLlamaLogits(t *testing.T) {
 	}
 }
 
-// TestLlamaGradients holds every parameter's gradient of the mean
+// TestGradients holds every parameter's gradient of the mean
 // cross-entropy of next tokens to transformers'.
-func TestLlamaGradients(t *testing.T) {
+func TestGradients(t *testing.T) {
 	for _, dir := range folders(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			ref := golden.Open(t, filepath.Join(dir, "golden.safetensors"))
@@ -119,26 +120,94 @@ func TestLlamaGradients(t *testing.T) {
 	}
 }
 
+// padded is a batch of rows padded to the longest with id 0, on the left or on
+// the right, and where its tokens are, [N].
+func padded(s *torch.Scope, rows [][]int64, left bool) (in model.Input, tokens []int64) {
+	width := 0
+	for _, row := range rows {
+		width = max(width, len(row))
+	}
+	ids, positions := make([]int64, len(rows)*width), make([]int64, len(rows)*width)
+	mask := make([]bool, len(rows)*width*width)
+	for b, row := range rows {
+		first := 0
+		if left {
+			first = width - len(row)
+		}
+		for i := range width {
+			mask[(b*width+i)*width+i] = true // padding sees itself
+		}
+		for t, id := range row {
+			at := b*width + first + t
+			ids[at], positions[at], tokens = id, int64(t), append(tokens, int64(at))
+			for j := range t {
+				mask[at*width+first+j] = true
+			}
+		}
+	}
+	n, t := int64(len(rows)), int64(width)
+	return model.Input{IDs: s.Longs(ids, n, t), Positions: s.Longs(positions, n, t), Mask: s.Bools(mask, n, 1, t, t)}, tokens
+}
+
+// TestPaddedBatches holds logits of rows of unlike length, padded on either
+// side, to transformers'.
+func TestPaddedBatches(t *testing.T) {
+	for _, dir := range folders(t) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			ref := golden.Open(t, filepath.Join(dir, "golden.safetensors"))
+			ids, width := ref.Ints("ids"), ref.Shape("ids")[1]
+			var rows [][]int64
+			for i, n := range ref.Ints("lengths") {
+				rows = append(rows, ids[int64(i)*width:int64(i)*width+n])
+			}
+			withPolicy(t, dir, torch.Float, false, func(s *torch.Scope, p model.Policy) {
+				for _, side := range []string{"left", "right"} {
+					in, tokens := padded(s, rows, side == "left")
+					hidden := p.Hidden(s, in)
+					at := s.Index(s.View(hidden, -1, hidden.Dim(-1)), 0, s.Longs(tokens, int64(len(tokens))))
+					ref.Check(side, p.Logits(s, at).Floats(), golden.F32)
+				}
+			})
+		})
+	}
+}
+
 // TestForksEqualPlain holds log-probabilities with a shared prompt, branches
 // and padding to those of each sequence alone.
 func TestForksEqualPlain(t *testing.T) {
 	forks := []model.Fork{
-		{Prompt: []int32{1, 5, 9, 13}, Responses: [][]int32{{7, 8, 2}, {30, 31, 32, 33, 2}, {4}}},
+		{Prompt: []int32{1, 5, 9, 13}, Responses: [][]int32{{7, 8, 2}, {30, 31, 32, 33, 34, 35, 36, 37, 2}, {4}}},
 		{Prompt: []int32{1, 6}, Responses: [][]int32{{11, 2}}},
 	}
-	withPolicy(t, "testdata/tied", torch.Float, false, func(s *torch.Scope, p model.Policy) {
-		got := model.NewForks(s, forks).Logps(s, p).Floats()
-		var want []float32
-		for _, f := range forks {
-			for _, r := range f.Responses {
-				alone := []model.Fork{{Prompt: f.Prompt, Responses: [][]int32{r}}}
-				want = append(want, model.NewForks(s, alone).Logps(s, p).Floats()...)
+	for _, dir := range folders(t) {
+		withPolicy(t, dir, torch.Float, false, func(s *torch.Scope, p model.Policy) {
+			got := model.NewForks(s, forks).Logps(s, p).Floats()
+			var want []float32
+			for _, f := range forks {
+				for _, r := range f.Responses {
+					want = append(want, alone(s, p, f.Prompt, r)...)
+				}
 			}
-		}
-		if rel := golden.MaxRel(got, want); rel > 1e-5 {
-			t.Errorf("relative error %.3g", rel)
-		}
-	})
+			if rel := golden.MaxRel(got, want); rel > 1e-5 {
+				t.Errorf("%s: relative error %.3g", dir, rel)
+			}
+		})
+	}
+}
+
+// alone is the log-probability of each token of response as plain causal
+// attention has it.
+func alone(s *torch.Scope, p model.Policy, prompt, response []int32) []float32 {
+	var ids, targets []int64
+	for _, id := range slices.Concat(prompt, response) {
+		ids = append(ids, int64(id))
+	}
+	for _, id := range response {
+		targets = append(targets, int64(id))
+	}
+	n, k := int64(len(ids)), int64(len(targets))
+	hidden := s.Select(p.Hidden(s, input(s, ids, 1, n)), 0, 0)
+	return s.TokenLogps(p.Logits(s, s.Narrow(hidden, 0, n-k-1, k)), s.Longs(targets, k)).Floats()
 }
 
 // TestSaveAndLoad: a saved model has the same bytes and answers the same.

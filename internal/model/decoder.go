@@ -1,0 +1,118 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+
+	"radpo/internal/hf"
+	"radpo/internal/nn"
+	"radpo/internal/torch"
+)
+
+// A Decoder is a causal language model. Tags are checkpoint names.
+//
+// Shapes: B batch, T new tokens, S all tokens, D width, H query heads,
+// G key-value heads, K head width, V vocabulary.
+type Decoder struct {
+	config hf.Config
+	Body   *DecoderBody `w:"model"`
+	Head   nn.Linear    `w:"lm_head"` // unbound when tied to the embedding
+}
+
+// A DecoderBody is a Decoder without its head.
+type DecoderBody struct {
+	inverse   []float32    // [K/2], of the rotary embedding
+	windows   []int        // of each block; 0: none
+	scale     float32      // of embeddings
+	Embedding nn.Embedding `w:"embed_tokens"`
+	Blocks    []block      `w:"layers"`
+	Norm      nn.RMSNorm   `w:"norm"`
+}
+
+// A block is one layer, [B,T,D] to [B,T,D].
+type block interface {
+	forward(s *torch.Scope, x torch.Tensor, r nn.Reach) torch.Tensor
+}
+
+// decoders are the bodies by what transformers' class names begin with; the
+// rest of a name is the head's. An error is a setting that is not done here.
+var decoders = map[string]func(hf.Config) (*DecoderBody, error){
+	"Gemma2":  newGemma2,
+	"Llama":   newLlama,
+	"Mistral": newMistral,
+	"Qwen2":   newQwen2,
+}
+
+// newBody is the unbound body of f's architecture, one of decoders with head.
+func newBody(f *hf.Folder, c hf.Config, head string) (*DecoderBody, error) {
+	for _, name := range c.Architectures {
+		family, ok := strings.CutSuffix(name, head)
+		build := decoders[family]
+		if !ok || build == nil {
+			continue
+		}
+		if c.ModelType != strings.ToLower(family) {
+			return nil, fmt.Errorf("%s: config.json: architecture %s has model_type %s, not %q", f.Name(), name, strings.ToLower(family), c.ModelType)
+		}
+		body, err := build(c)
+		if err != nil {
+			return nil, fmt.Errorf("%s: config.json: %w", f.Name(), err)
+		}
+		return body, nil
+	}
+	return nil, fmt.Errorf("%s: config.json: architecture %s is not supported here; supported: %s",
+		f.Name(), strings.Join(c.Architectures, ", "), strings.Join(supported(head), ", "))
+}
+
+// newDecoderBody has no blocks yet.
+func newDecoderBody(c hf.Config) *DecoderBody {
+	windows := make([]int, c.NumHiddenLayers)
+	copy(windows, c.Windows)
+	return &DecoderBody{
+		inverse:   nn.InverseFrequencies(c),
+		windows:   windows,
+		Embedding: nn.NewEmbedding(c.VocabSize, c.HiddenSize),
+		Norm:      nn.NewRMSNorm(c.HiddenSize, c.RMSNormEps),
+	}
+}
+
+// Config is the model's configuration.
+func (m *Decoder) Config() hf.Config { return m.config }
+
+// Hidden implements Body.
+func (m *Decoder) Hidden(s *torch.Scope, in Input) torch.Tensor { return m.Body.Hidden(s, in) }
+
+// Logits implements Policy.
+func (m *Decoder) Logits(s *torch.Scope, hidden torch.Tensor) torch.Tensor {
+	var logits torch.Tensor
+	if m.config.TieWordEmbeddings {
+		logits = s.Linear(hidden, m.Body.Embedding.Weight.Tensor, torch.Tensor{})
+	} else {
+		logits = m.Head.Forward(s, hidden)
+	}
+	if bound := m.config.FinalLogitSoftcapping; bound > 0 {
+		return s.SoftCap(logits, 1, bound)
+	}
+	return logits
+}
+
+// Hidden implements Body.
+func (b *DecoderBody) Hidden(s *torch.Scope, in Input) torch.Tensor {
+	x := b.embed(s, in.IDs) // [B,T,D]
+	inverse := s.Floats(b.inverse, int64(len(b.inverse)))
+	r := nn.Reach{Rotary: nn.NewRotary(s, in.Positions, inverse, x.DType()), KV: in.KV}
+	masks := in.masks(s, b.windows)
+	for i, block := range b.Blocks {
+		r.Layer, r.Mask = i, masks[b.windows[i]]
+		x = s.Tidy(func(s *torch.Scope) torch.Tensor { return block.forward(s, x, r) })
+	}
+	return b.Norm.Forward(s, x)
+}
+
+func (b *DecoderBody) embed(s *torch.Scope, ids torch.Tensor) torch.Tensor {
+	x := b.Embedding.Forward(s, ids)
+	if b.scale == 0 {
+		return x
+	}
+	return s.Mul(x, s.To(s.Floats([]float32{b.scale}, 1), x.DType()))
+}

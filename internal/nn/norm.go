@@ -1,0 +1,26 @@
+package nn
+
+import "radpo/internal/torch"
+
+// RMSNorm is root-mean-square layer normalisation (arXiv:1910.07467).
+type RMSNorm struct {
+	Weight Weight `w:"weight"` // [D]
+	Eps    float64
+	Offset bool // scales by 1 + weight, all in fp32: Gemma's way
+}
+
+// NewRMSNorm is an unbound norm of width d.
+func NewRMSNorm(d int, eps float64) RMSNorm {
+	return RMSNorm{Weight: NewWeight(int64(d)), Eps: eps}
+}
+
+// Forward keeps the shape of x [..., D].
+func (n *RMSNorm) Forward(s *torch.Scope, x torch.Tensor) torch.Tensor {
+	if !n.Offset {
+		return s.RMSNorm(x, n.Weight.Tensor, n.Eps)
+	}
+	return s.Tidy(func(s *torch.Scope) torch.Tensor {
+		scale := s.Shift(s.To(n.Weight.Tensor, torch.Float), 1)
+		return s.To(s.RMSNorm(s.To(x, torch.Float), scale, n.Eps), x.DType())
+	})
+}
