@@ -43,8 +43,10 @@ type Sampler struct {
 
 // Ranker says who scores.
 type Ranker struct {
-	Kind  string `yaml:"kind" json:"kind"` // armorm, classifier, rule
-	Model string `yaml:"model" json:"model"`
+	Kind        string `yaml:"kind" json:"kind"` // armorm, classifier, rule
+	Model       string `yaml:"model" json:"model"`
+	Heads       string `yaml:"heads" json:"heads"`               // float32, or model: rounded like the body, as transformers loads them
+	BatchTokens int    `yaml:"batch_tokens" json:"batch_tokens"` // token budget of a batch, padding included
 }
 
 // Scale says how raw scores become 1–10.
@@ -114,7 +116,7 @@ func Default() Config {
 		DType:      "bfloat16",
 		Prompts:    Prompts{HeldOut: 256, MaxTokens: 1024},
 		Sampler:    Sampler{Backend: "native", N: 5, Temperature: 0.8, TopP: 0.95, MaxTokens: 2048, Batch: 256, Goal: "max"},
-		Ranker:     Ranker{Kind: "armorm"},
+		Ranker:     Ranker{Kind: "armorm", Heads: "float32", BatchTokens: 16384},
 		Scale:      Scale{Method: "minmax", Scope: "first-iteration", Low: 1, High: 10, Quantile: 0.03, Slope: 10, Offset: 0.5},
 		Augment:    Augment{Method: "ra", Pair: "best-worst", Prompt: "paper", Decimals: 1},
 		DPO: DPO{

@@ -77,7 +77,7 @@ func TestOverrideFaults(t *testing.T) {
 		{"dpo.beta=-1", "--set dpo.beta=-1: dpo.beta: -1 is outside (0, inf)"},
 		{"dpo.beta=", "--set dpo.beta=: dpo.beta: wants a number, has the text \"\""},
 		{"eval.goals=[1,", `--set eval.goals=[1,: eval.goals: wants a list of numbers, has the text "[1,"`},
-		{"ranker={kind: rule}", "--set ranker={kind: rule}: ranker: is a section; set one of its keys: ranker takes kind, model"},
+		{"prompts={path: p}", "--set prompts={path: p}: prompts: is a section; set one of its keys: prompts takes path, column, held_out, per_iteration, max_tokens"},
 		{"ranker.kind=judge", "--set ranker.kind=judge: ranker.kind: judge is not supported yet; choose armorm, classifier or rule"},
 		{"sampler.n=&a 5", "--set sampler.n=&a 5: sampler.n: anchors and aliases are not supported; write the value out"},
 	} {

@@ -42,8 +42,10 @@ var rules = map[string]rule{
 	"sampler.batch":       in("[1, inf)"),
 	"sampler.goal":        oneOf("max none"),
 
-	"ranker.kind":  oneOf("armorm classifier rule | pairrm remote judge"),
-	"ranker.model": anything,
+	"ranker.kind":         oneOf("armorm classifier rule | pairrm remote judge"),
+	"ranker.model":        anything,
+	"ranker.heads":        oneOf("float32 model"),
+	"ranker.batch_tokens": in("[1, inf)"),
 
 	"scale.method":   oneOf("minmax quantile affine"),
 	"scale.scope":    oneOf("first-iteration refit per-prompt"),

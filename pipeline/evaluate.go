@@ -3,6 +3,7 @@ package pipeline
 import (
 	"slices"
 
+	"radpo/configs"
 	"radpo/ranker"
 	"radpo/sampler"
 )
@@ -51,7 +52,7 @@ func (l *loop) evaluate(name, prompts, policy, reward, first string) {
 	t := trial{policy: name, samples: l.add(sampler.Stage.With(l.sampling(c), "trial-"+name, prompts, policy))}
 	t.scores = l.scale("marks-"+name, l.rank("trial-raw-"+name, prompts, t.samples, reward), first)
 	if l.Eval.Rule {
-		t.rule = l.add(ranker.Stage.With(ranker.Config{Kind: "rule", DType: l.DType, Device: l.Device}, "rule-"+name, prompts, t.samples))
+		t.rule = l.add(ranker.Stage.With(ranker.Config{Ranker: configs.Ranker{Kind: "rule"}, DType: l.DType, Device: l.Device}, "rule-"+name, prompts, t.samples))
 	}
 	if l.conditioned(name) {
 		t.goal = l.goal(l.Scale.High)

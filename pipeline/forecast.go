@@ -86,7 +86,7 @@ func forecast(l *loop) (prediction, error) {
 		if err != nil {
 			return p, err
 		}
-		if rank := reward.params*width + 16384*reward.blockPerToken(width); rank > p.memory {
+		if rank := reward.params*width + int64(c.Ranker.BatchTokens)*reward.blockPerToken(width); rank > p.memory {
 			p.memory, p.peak = rank, "ranking"
 		}
 	}

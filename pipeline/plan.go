@@ -104,7 +104,9 @@ func (l *loop) wording() chat.Goal {
 }
 
 func (l *loop) rank(name, prompts, samples, reward string) string {
-	return l.add(ranker.Stage.With(ranker.Config{Kind: l.Ranker.Kind, DType: l.DType, Device: l.Device}, name, prompts, samples, reward))
+	c := ranker.Config{Ranker: l.Ranker, DType: l.DType, Device: l.Device}
+	c.Model = "" // its content is an input
+	return l.add(ranker.Stage.With(c, name, prompts, samples, reward))
 }
 
 // scale maps raw scores by the maps fitted to the first iteration's, unless

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"radpo/configs"
 	"radpo/internal/hf"
 	"radpo/internal/progress"
 	"radpo/internal/table"
@@ -53,7 +54,9 @@ func Score(ctx context.Context, m Model, in Lines, out io.Writer) error {
 		}
 		w := newLineWriter(out)
 		return m.run(ctx, func(s *torch.Scope) error {
-			r, err := ranker.Open(s, kind, f, d)
+			c := configs.Default().Ranker
+			c.Kind = kind
+			r, err := ranker.Open(s, c, f, d)
 			if err != nil {
 				return &InputError{err}
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"radpo/configs"
 	"radpo/internal/hf"
 	"radpo/internal/model"
 	"radpo/internal/tokenizer"
@@ -41,23 +42,23 @@ type armoRM struct {
 	pattern []int32
 }
 
-func openArmoRM(s *torch.Scope, f *hf.Folder, d torch.DType) (Ranker, error) {
-	r, err := newReader(f)
+func openArmoRM(s *torch.Scope, c configs.Ranker, f *hf.Folder, d torch.DType) (Ranker, error) {
+	r, err := newReader(c, f)
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.OpenArmoRM(s, f, d)
+	m, err := model.OpenArmoRM(s, f, d, c.Heads == "float32")
 	if err != nil {
 		return nil, err
 	}
-	c, err := f.Config()
+	of, err := f.Config()
 	if err != nil {
 		return nil, err
 	}
-	if n := c.Gating.NumObjectives; n != len(objectives) {
+	if n := of.Gating.NumObjectives; n != len(objectives) {
 		return nil, fmt.Errorf("%s: config.json: num_objectives is %d: only ArmoRM's %d have names here", f.Name(), n, len(objectives))
 	}
-	return &armoRM{reader: r, model: m, pattern: pattern(c, r.tokens)}, nil
+	return &armoRM{reader: r, model: m, pattern: pattern(of, r.tokens)}, nil
 }
 
 // pattern is the ids of closing, unless the config gives others.
@@ -80,7 +81,10 @@ func (a *armoRM) Rank(ctx context.Context, s *torch.Scope, requests []Request) (
 	if err != nil {
 		return nil, err
 	}
-	return rate(ctx, s, groups, a.read)
+	if err := a.placed(groups); err != nil {
+		return nil, err
+	}
+	return rate(ctx, s, groups, a.budget, a.read)
 }
 
 // read finds where the heads look: rewards at the end of each sequence, the
@@ -89,24 +93,44 @@ func (a *armoRM) read(s *torch.Scope, groups []group, b model.Forks) ([]Rating, 
 	var last, gates []int64
 	for i, g := range groups {
 		for k, ids := range g.sequences {
-			gate := lastIndex(ids, a.pattern)
-			if gate < 0 {
-				return nil, fmt.Errorf("%s: no end of the prompt (ids %v) in the conversation's tokens: the chat template is not one of ArmoRM", g.name, a.pattern)
-			}
-			last, gates = append(last, b.At(i, k, len(ids)-1)), append(gates, b.At(i, k, gate))
+			last, gates = append(last, b.At(i, k, len(ids)-1)), append(gates, b.At(i, k, g.prompts[k]-len(a.pattern)))
 		}
 	}
 	n := int64(len(last))
 	hidden := b.Flat(s, a.model.Body)
 	rewards := a.model.Rewards(s, s.Index(hidden, 0, s.Longs(last, n)))
 	gate := a.model.Gate(s, s.Index(hidden, 0, s.Longs(gates, n)))
-	scores, raw, weights := a.model.Score(s, rewards, gate).Floats(), rewards.Floats(), gate.Floats()
-	out := make([]Rating, n)
-	width := len(raw) / len(out)
+	return ratings(s, a.model.Score(s, rewards, gate), rewards, gate, a.model.Coefficients(s, gate)), nil
+}
+
+// ratings are the rows of scores [N] and of what they are made of, [N,objectives].
+func ratings(s *torch.Scope, scores, rewards, gate, coefficients torch.Tensor) []Rating {
+	out := make([]Rating, scores.Len())
+	score := floats(s, scores)
+	parts := [][]float64{floats(s, rewards), floats(s, gate), floats(s, coefficients)}
+	width := len(parts[0]) / len(out)
 	for i := range out {
-		out[i] = Rating{Score: float64(scores[i]), Attributes: wider(raw[i*width : (i+1)*width]), Gating: wider(weights[i*width : (i+1)*width])}
+		at, end := i*width, (i+1)*width
+		out[i] = Rating{Score: score[i], Attributes: parts[0][at:end:end], Gating: parts[1][at:end:end], Coefficients: parts[2][at:end:end]}
 	}
-	return out, nil
+	return out
+}
+
+// placed finds the gate of every sequence by searching for the pattern, as the
+// reference does, and holds it to where the template ended the prompt.
+func (a *armoRM) placed(groups []group) error {
+	for _, g := range groups {
+		for k, ids := range g.sequences {
+			switch end := lastIndex(ids, a.pattern) + len(a.pattern); {
+			case end < len(a.pattern):
+				return fmt.Errorf("%s: no end of the prompt (ids %v) in the conversation's tokens: the chat template is not one of ArmoRM", g.name, a.pattern)
+			case end != g.prompts[k]:
+				return fmt.Errorf("%s: the chat template ends the prompt at token %d, yet its last closing pattern (ids %v) ends at %d: the template hides or repeats it",
+					g.name, g.prompts[k], a.pattern, end)
+			}
+		}
+	}
+	return nil
 }
 
 // lastIndex is where pattern last begins in ids, or −1.
@@ -119,9 +143,10 @@ func lastIndex(ids, pattern []int32) int {
 	return -1
 }
 
-func wider(v []float32) []float64 {
-	out := make([]float64, len(v))
-	for i, x := range v {
+// floats copies a tensor to the host, widened.
+func floats(s *torch.Scope, t torch.Tensor) []float64 {
+	out := make([]float64, t.Len())
+	for i, x := range s.To(t, torch.Float).Floats() {
 		out[i] = float64(x)
 	}
 	return out

@@ -3,6 +3,7 @@ package ranker
 import (
 	"context"
 
+	"radpo/configs"
 	"radpo/internal/hf"
 	"radpo/internal/model"
 	"radpo/internal/torch"
@@ -15,12 +16,12 @@ type classifier struct {
 	model *model.Classifier
 }
 
-func openClassifier(s *torch.Scope, f *hf.Folder, d torch.DType) (Ranker, error) {
-	r, err := newReader(f)
+func openClassifier(s *torch.Scope, c configs.Ranker, f *hf.Folder, d torch.DType) (Ranker, error) {
+	r, err := newReader(c, f)
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.OpenClassifier(s, f, d)
+	m, err := model.OpenClassifier(s, f, d, c.Heads == "float32")
 	return &classifier{r, m}, err
 }
 
@@ -32,7 +33,7 @@ func (c *classifier) Rank(ctx context.Context, s *torch.Scope, requests []Reques
 	if err != nil {
 		return nil, err
 	}
-	return rate(ctx, s, groups, c.read)
+	return rate(ctx, s, groups, c.budget, c.read)
 }
 
 // read scores the end of each sequence.
@@ -45,7 +46,7 @@ func (c *classifier) read(s *torch.Scope, groups []group, b model.Forks) ([]Rati
 	}
 	hidden := s.Index(b.Flat(s, c.model.Body), 0, s.Longs(last, int64(len(last))))
 	out := make([]Rating, len(last))
-	for i, score := range c.model.Score.Forward(s, s.To(hidden, torch.Float)).Floats() {
+	for i, score := range c.model.Rewards(s, hidden).Floats() {
 		out[i].Score = float64(score)
 	}
 	return out, nil

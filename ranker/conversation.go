@@ -1,9 +1,11 @@
 package ranker
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
+	"radpo/configs"
 	"radpo/internal/chat"
 	"radpo/internal/hf"
 	"radpo/internal/table"
@@ -15,9 +17,10 @@ type reader struct {
 	template *chat.Template
 	tokens   *tokenizer.Tokenizer
 	window   int // longest sequence that the model takes
+	budget   int // tokens of a batch
 }
 
-func newReader(f *hf.Folder) (reader, error) {
+func newReader(r configs.Ranker, f *hf.Folder) (reader, error) {
 	c, err := f.Config()
 	if err != nil {
 		return reader{}, err
@@ -33,23 +36,49 @@ func newReader(f *hf.Folder) (reader, error) {
 	if err := k.Fits(c.VocabSize); err != nil {
 		return reader{}, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	return reader{t, k, c.MaxPositionEmbeddings}, nil
+	return reader{t, k, c.MaxPositionEmbeddings, r.BatchTokens}, nil
+}
+
+// A conversation is a prompt and its response as a reward model reads them.
+type conversation struct {
+	ids    []int32
+	prompt int // how many of ids stand before the response
+	cut    Cut
 }
 
 // encode is prompt and response as one conversation that the assistant has
 // ended. One that is longer than the model's window loses its end, and before
 // that the middle of a prompt which fills more than half of the window.
-func (r reader) encode(messages []table.Message, response string) ([]int32, error) {
+func (r reader) encode(messages []table.Message, response string) (conversation, error) {
+	c, err := r.whole(messages, response)
+	if err != nil || len(c.ids) <= r.window {
+		return c, err
+	}
+	messages, cut, err := r.template.Truncate(r.tokens, messages, "", r.window/2, false)
+	if err != nil {
+		return c, err
+	}
+	if c, err = r.whole(messages, response); err != nil {
+		return c, err
+	}
+	c.cut = Cut{Prompt: cut, Response: len(c.ids) > r.window}
+	c.ids = c.ids[:min(len(c.ids), r.window)]
+	return c, nil
+}
+
+// whole is a conversation of any length. Where the response begins is what the
+// template says of the prompt alone.
+func (r reader) whole(messages []table.Message, response string) (conversation, error) {
+	prompt, err := r.template.Encode(r.tokens, messages, true, false)
+	if err != nil {
+		return conversation{}, err
+	}
 	answer := table.Message{Role: "assistant", Content: response}
 	ids, err := r.template.Encode(r.tokens, append(slices.Clone(messages), answer), false, false)
-	if err != nil || len(ids) <= r.window {
-		return ids, err
+	if err == nil && len(ids) == 0 {
+		err = errors.New("the chat template makes nothing of the conversation")
 	}
-	if messages, _, err = r.template.Truncate(r.tokens, messages, "", r.window/2, false); err != nil {
-		return nil, err
-	}
-	ids, err = r.template.Encode(r.tokens, append(slices.Clone(messages), answer), false, false)
-	return ids[:min(len(ids), r.window)], err
+	return conversation{ids: ids, prompt: len(prompt)}, err
 }
 
 // groups encodes requests.
@@ -62,18 +91,15 @@ func (r reader) groups(requests []Request) ([]group, error) {
 		if err := q.check(); err != nil {
 			return nil, err
 		}
-		var sequences [][]int32
+		var conversations []conversation
 		for _, text := range q.Responses {
-			ids, err := r.encode(q.Messages, text)
+			c, err := r.encode(q.Messages, text)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", q.Name, err)
 			}
-			if len(ids) == 0 {
-				return nil, fmt.Errorf("%s: the chat template makes nothing of the conversation", q.Name)
-			}
-			sequences = append(sequences, ids)
+			conversations = append(conversations, c)
 		}
-		out[i] = newGroup(q.Name, sequences)
+		out[i] = newGroup(q.Name, conversations)
 	}
 	return out, nil
 }

@@ -8,28 +8,27 @@ import (
 	"radpo/internal/torch"
 )
 
-// budget is how many padded tokens a batch may have.
-const budget = 16384
-
 // A group is one request as token sequences.
 type group struct {
 	name      string
 	sequences [][]int32  // distinct ones
+	prompts   []int      // of each sequence: how many of its tokens are the prompt's
 	which     []int      // of each response: its sequence
+	cuts      []Cut      // of each response
 	fork      model.Fork // what sequences begin with in common is computed once
 }
 
-// newGroup shares what sequences, one a response, have in common: equal ones
-// are rated once and so alike to the last bit.
-func newGroup(name string, sequences [][]int32) group {
+// newGroup shares what conversations, one a response, have in common: equal
+// ones are rated once and so alike to the last bit.
+func newGroup(name string, conversations []conversation) group {
 	g := group{name: name}
-	for _, ids := range sequences {
-		at := slices.IndexFunc(g.sequences, func(other []int32) bool { return slices.Equal(ids, other) })
+	for _, c := range conversations {
+		at := slices.IndexFunc(g.sequences, func(other []int32) bool { return slices.Equal(c.ids, other) })
 		if at < 0 {
 			at = len(g.sequences)
-			g.sequences = append(g.sequences, ids)
+			g.sequences, g.prompts = append(g.sequences, c.ids), append(g.prompts, c.prompt)
 		}
-		g.which = append(g.which, at)
+		g.which, g.cuts = append(g.which, at), append(g.cuts, c.cut)
 	}
 	shared := common(g.sequences)
 	g.fork.Prompt = g.sequences[0][:shared]
@@ -55,10 +54,10 @@ func common(sequences [][]int32) int {
 	return n
 }
 
-// rate calls read with groups of similar length, under the token budget. Read
+// rate calls read with groups of similar length, under a token budget. Read
 // returns the ratings of their sequences in order; rate hands them out to the
 // responses of each group.
-func rate(ctx context.Context, s *torch.Scope, groups []group, read func(*torch.Scope, []group, model.Forks) ([]Rating, error)) ([][]Rating, error) {
+func rate(ctx context.Context, s *torch.Scope, groups []group, budget int, read func(*torch.Scope, []group, model.Forks) ([]Rating, error)) ([][]Rating, error) {
 	out := make([][]Rating, len(groups))
 	for _, at := range model.Batches(len(groups), budget, func(i int) int { return groups[i].fork.Len() }) {
 		if err := ctx.Err(); err != nil {
@@ -78,8 +77,10 @@ func rate(ctx context.Context, s *torch.Scope, groups []group, read func(*torch.
 			return nil, err
 		}
 		for _, i := range at {
-			for _, k := range groups[i].which {
-				out[i] = append(out[i], ratings[k])
+			for j, k := range groups[i].which {
+				r := ratings[k]
+				r.Cut = groups[i].cuts[j]
+				out[i] = append(out[i], r)
 			}
 			ratings = ratings[len(groups[i].sequences):]
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"radpo/configs"
 	"radpo/internal/hf"
 	"radpo/internal/table"
 	"radpo/internal/torch"
@@ -34,12 +35,19 @@ func asking(text string) []table.Message { return []table.Message{{Role: "user",
 func withRanker(t *testing.T, fn func(*torch.Scope, *armoRM)) {
 	t.Helper()
 	open(t, reward, func(s *torch.Scope, f *hf.Folder) error {
-		r, err := Open(s, "armorm", f, torch.Float)
+		r, err := Open(s, like("armorm"), f, torch.Float)
 		if err == nil {
 			fn(s, r.(*armoRM))
 		}
 		return err
 	})
+}
+
+// like is a configuration of the given kind, otherwise the default.
+func like(kind string) configs.Ranker {
+	c := configs.Default().Ranker
+	c.Kind = kind
+	return c
 }
 
 func rank(t *testing.T, s *torch.Scope, r Ranker, requests ...Request) [][]Rating {
@@ -132,11 +140,11 @@ func TestWindow(t *testing.T) {
 	withRanker(t, func(s *torch.Scope, r *armoRM) {
 		short, long := asking("what is a fox?"), asking("first "+strings.Repeat("and a fox ", 300)+"last")
 		encode := func(messages []table.Message, response string) []int32 {
-			ids, err := r.encode(messages, response)
+			c, err := r.encode(messages, response)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return ids
+			return c.ids
 		}
 		answer := strings.Repeat("a fox is red. ", 60)
 		whole := append(slices.Clone(encode(short, answer)), r.tokens.AppendIDs(nil, answer, false)...)
@@ -149,7 +157,11 @@ func TestWindow(t *testing.T) {
 		if len(both) > 300 || !strings.Contains(text, "first and") || !strings.Contains(text, "fox last") || !strings.Contains(text, "is red.") {
 			t.Errorf("a long prompt leaves %d tokens: %q", len(both), text)
 		}
-		got := rank(t, s, r, Request{Messages: long, Responses: []string{"a fox is red.", strings.Repeat(answer, 3)}})[0]
+		request := Request{Messages: long, Responses: []string{"a fox is red.", strings.Repeat(answer, 3)}}
+		got := rank(t, s, r, request)[0]
+		if want := []Cut{{Prompt: true}, {true, true}}; got[0].Cut != want[0] || got[1].Cut != want[1] {
+			t.Errorf("cut %+v and %+v, want %+v", got[0].Cut, got[1].Cut, want)
+		}
 		if got[0].Score == got[1].Score || !torch.Finite(got[0].Score+got[1].Score) {
 			t.Errorf("responses behind a long prompt score %v and %v", got[0].Score, got[1].Score)
 		}
@@ -168,6 +180,7 @@ func TestRankRefuses(t *testing.T) {
 			{"no messages", Request{Responses: answers}, pattern, "request 0: the prompt has no messages"},
 			{"no responses", Request{Name: "prompt a", Messages: asking("a fox?")}, pattern, "prompt a has no responses"},
 			{"no pattern", Request{Name: "prompt a", Messages: asking("a fox?"), Responses: answers}, []int32{1, 1, 1}, "prompt a: no end of the prompt"},
+			{"pattern elsewhere", Request{Name: "prompt a", Messages: asking("a fox?"), Responses: answers}, pattern[1:2], "prompt a: the chat template ends the prompt at token"},
 		} {
 			r.pattern = tt.pattern
 			if _, err := r.Rank(context.Background(), s, []Request{tt.request}); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"radpo/configs"
 	"radpo/internal/hf"
 	"radpo/internal/table"
 	"radpo/internal/torch"
@@ -30,10 +31,15 @@ func (r Request) check() error {
 
 // A Rating is the ranker's word on one response.
 type Rating struct {
-	Score      float64
-	Attributes []float64 // raw, in the order of Names
-	Gating     []float64 // weight of each attribute; what else a ranker has to say
+	Score        float64
+	Attributes   []float64 // raw, in the order of Names
+	Gating       []float64 // weight of each attribute; what else a ranker has to say
+	Coefficients []float64 // of the raw attributes: Score = Σ Coefficients·Attributes; nil: no such sum
+	Cut          Cut
 }
+
+// A Cut says what of a conversation did not fit into the model's window.
+type Cut struct{ Prompt, Response bool }
 
 // A Ranker rates responses.
 type Ranker interface {
@@ -46,16 +52,16 @@ type Ranker interface {
 
 // Open makes the ranker of a configuration, with its weights in s. The folder
 // is nil for one without a model, and must stay open.
-func Open(s *torch.Scope, kind string, f *hf.Folder, d torch.DType) (Ranker, error) {
-	switch kind {
+func Open(s *torch.Scope, c configs.Ranker, f *hf.Folder, d torch.DType) (Ranker, error) {
+	switch c.Kind {
 	case "rule":
 		return rule{}, nil
 	case "armorm":
-		return openArmoRM(s, f, d)
+		return openArmoRM(s, c, f, d)
 	case "classifier":
-		return openClassifier(s, f, d)
+		return openClassifier(s, c, f, d)
 	}
-	return nil, fmt.Errorf("ranker.kind %q: want armorm, classifier or rule", kind)
+	return nil, fmt.Errorf("ranker.kind %q: want armorm, classifier or rule", c.Kind)
 }
 
 // KindOf is the ranker that a model folder is for.

@@ -2,6 +2,7 @@ package ranker
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"radpo/internal/golden"
@@ -13,15 +14,23 @@ import (
 // sequences reads the right-padded ids of a golden as one group: the way that
 // responses of one prompt share it.
 func sequences(ref *golden.File) group {
-	var all [][]int32
+	var all []conversation
 	width := int(ref.Shape("ids")[1])
 	ids, lengths := ref.Ints("ids"), ref.Ints("lengths")
+	var prompts []int64 // where the response begins, where that matters
+	if slices.Contains(ref.Names(), "gate_at") {
+		prompts = ref.Ints("gate_at")
+	}
 	for i, n := range lengths {
 		var q []int32
 		for _, id := range ids[i*width : i*width+int(n)] {
 			q = append(q, int32(id))
 		}
-		all = append(all, q)
+		c := conversation{ids: q}
+		if prompts != nil {
+			c.prompt = int(prompts[i] + ref.Shape("pattern")[0])
+		}
+		all = append(all, c)
 	}
 	return newGroup("golden", all)
 }
@@ -49,13 +58,13 @@ func TestArmoRMEqualsReference(t *testing.T) {
 	together := sequences(ref)
 	var alone []group
 	for _, q := range together.sequences {
-		alone = append(alone, newGroup("golden", [][]int32{q}))
+		alone = append(alone, newGroup("golden", []conversation{{ids: q, prompt: together.prompts[len(alone)]}}))
 	}
 	for name, groups := range map[string][]group{"together": {together}, "alone": alone} {
 		t.Run(name, func(t *testing.T) {
 			open(t, "testdata/armorm", func(s *torch.Scope, f *hf.Folder) error {
 				a := &armoRM{}
-				m, err := model.OpenArmoRM(s, f, torch.Float)
+				m, err := model.OpenArmoRM(s, f, torch.Float, true)
 				if err != nil {
 					return err
 				}
@@ -63,26 +72,55 @@ func TestArmoRMEqualsReference(t *testing.T) {
 				for _, id := range ref.Ints("pattern") {
 					a.pattern = append(a.pattern, int32(id))
 				}
-				ratings, err := rate(context.Background(), s, groups, a.read)
+				if err := a.placed(groups); err != nil {
+					return err
+				}
+				ratings, err := rate(context.Background(), s, groups, 1<<14, a.read)
 				if err != nil {
 					return err
 				}
-				var score, rewards, gating []float32
+				var score, rewards, gating, coefficients []float32
 				for _, list := range ratings {
 					for _, r := range list {
 						score = append(score, float32(r.Score))
 						for k := range r.Attributes {
 							rewards, gating = append(rewards, float32(r.Attributes[k])), append(gating, float32(r.Gating[k]))
+							coefficients = append(coefficients, float32(r.Coefficients[k]))
 						}
 					}
 				}
 				ref.Check("score", score, golden.F32)
 				ref.Check("rewards", rewards, golden.F32)
 				ref.Check("gating", gating, golden.F32)
+				ref.Check("coefficients", coefficients, golden.F32)
 				return nil
 			})
 		})
 	}
+}
+
+// TestCoarseHeadsEqualReference holds heads in the model's dtype, given the
+// reference's hidden states, to what bf16 heads make of them: within the last
+// of bf16's eight bits.
+func TestCoarseHeadsEqualReference(t *testing.T) {
+	ref := golden.Open(t, "testdata/armorm/golden.safetensors")
+	open(t, "testdata/armorm", func(s *torch.Scope, f *hf.Folder) error {
+		m, err := model.OpenArmoRM(s, f, torch.BFloat16, false)
+		if err != nil {
+			return err
+		}
+		hidden := func(name string) torch.Tensor {
+			return s.To(s.Floats(ref.Floats(name), ref.Shape(name)...), torch.BFloat16)
+		}
+		rewards, gate := m.Rewards(s, hidden("coarse_hidden")), m.Gate(s, hidden("coarse_closing"))
+		for name, x := range map[string]torch.Tensor{"rewards": rewards, "gating": gate, "score": m.Score(s, rewards, gate)} {
+			if x.DType() != torch.BFloat16 {
+				t.Errorf("%s: element type %v, want bf16", name, x.DType())
+			}
+			ref.Check("coarse_"+name, s.To(x, torch.Float).Floats(), 1.0/256)
+		}
+		return nil
+	})
 }
 
 // TestClassifierEqualsTransformers holds scores to
@@ -90,11 +128,11 @@ func TestArmoRMEqualsReference(t *testing.T) {
 func TestClassifierEqualsTransformers(t *testing.T) {
 	ref := golden.Open(t, "testdata/classifier/golden.safetensors")
 	open(t, "testdata/classifier", func(s *torch.Scope, f *hf.Folder) error {
-		m, err := model.OpenClassifier(s, f, torch.Float)
+		m, err := model.OpenClassifier(s, f, torch.Float, true)
 		if err != nil {
 			return err
 		}
-		ratings, err := rate(context.Background(), s, []group{sequences(ref)}, (&classifier{model: m}).read)
+		ratings, err := rate(context.Background(), s, []group{sequences(ref)}, 1<<14, (&classifier{model: m}).read)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"radpo/configs"
 	"radpo/internal/flow"
 	"radpo/internal/hf"
@@ -16,13 +18,13 @@ import (
 
 // Stage reads prompts, samples and, unless it is the rule, a reward model, and
 // writes a table of raw scores, a row a sample in their order.
-var Stage = flow.Kind[Config]{Name: "rank", Version: 2, Run: run}
+var Stage = flow.Kind[Config]{Name: "rank", Version: 3, Run: run}
 
 // A Config is what raw scores depend on besides what the stage reads.
 type Config struct {
-	Kind   string `json:"ranker.kind"`
-	DType  string `json:"dtype"`
-	Device string `json:"device"`
+	configs.Ranker `json:"ranker"` // without its model, which is read
+	DType          string          `json:"dtype"`
+	Device         string          `json:"device"`
 }
 
 // attributes is where a table's metadata lists the names of its attributes.
@@ -56,22 +58,15 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 		return err
 	}
 	return torch.Run(ctx, device, func(s *torch.Scope) error {
-		r, err := Open(s, c.Kind, f, d)
+		r, err := Open(s, c.Ranker, f, d)
 		if err != nil {
 			return err
 		}
-		names, err := json.Marshal(r.Names())
+		parts, err := segments(ctx, s, r, requests, samples, out)
 		if err != nil {
 			return err
 		}
-		w, err := table.Create[table.Score](out.Dir(), map[string]string{attributes: string(names)})
-		if err != nil {
-			return err
-		}
-		if err := segments(ctx, s, r, requests, samples, out, w); err != nil {
-			return err
-		}
-		return w.Close()
+		return gather(ctx, parts, r.Names(), out.Dir())
 	})
 }
 
@@ -103,8 +98,8 @@ func join(prompts string, samples []table.Sample) ([]Request, error) {
 	return out, nil
 }
 
-// segments rates what earlier runs have not and writes every score to w.
-func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request, samples []table.Sample, out *flow.Out, w *table.Writer[table.Score]) error {
+// segments rates what earlier runs have not, and returns a table a segment.
+func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request, samples []table.Sample, out *flow.Out) (parts []string, err error) {
 	bar := progress.Start(ctx, int64(len(requests)), "prompts")
 	defer bar.Done()
 	for i := 0; i*segment < len(requests); i++ {
@@ -124,21 +119,47 @@ func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request,
 			if err != nil {
 				return err
 			}
-			return write(dir, own, ratings)
+			return write(dir, own, ratings, tallyOf(batch, ratings))
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if done := int64(len(batch)); old {
 			bar.Skip(done)
 		} else {
 			bar.Add(done)
 		}
-		if err := w.Append(dir); err != nil {
+		parts = append(parts, dir)
+	}
+	return parts, nil
+}
+
+// gather joins the tables of segments in dir and says in its metadata what
+// they counted together.
+func gather(ctx context.Context, parts, names []string, dir string) error {
+	var all tally
+	for _, part := range parts {
+		t, err := readTally(part)
+		if err != nil {
+			return err
+		}
+		all.add(t)
+	}
+	zerolog.Ctx(ctx).Info().Msg(all.Counts.String())
+	meta, err := all.meta(names)
+	if err != nil {
+		return err
+	}
+	w, err := table.Create[table.Score](dir, meta)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		if err := w.Append(part); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.Close()
 }
 
 // finite refuses ratings that no map to 1–10 can place.
@@ -154,7 +175,7 @@ func finite(samples []table.Sample, ratings [][]Rating) error {
 	return nil
 }
 
-func write(dir string, samples []table.Sample, ratings [][]Rating) error {
+func write(dir string, samples []table.Sample, ratings [][]Rating, t tally) error {
 	var rows []table.Score
 	for _, list := range ratings {
 		for _, r := range list {
@@ -162,7 +183,11 @@ func write(dir string, samples []table.Sample, ratings [][]Rating) error {
 			rows = append(rows, table.Score{PromptID: s.PromptID, Sample: s.Sample, Raw: r.Score, Attributes: r.Attributes, Gating: r.Gating})
 		}
 	}
-	return table.WriteAll(dir, nil, rows)
+	text, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	return table.WriteAll(dir, map[string]string{tallyKey: string(text)}, rows)
 }
 
 // Scale reads raw scores and, where the map was fitted before, the table that

@@ -58,7 +58,7 @@ func ranking(t *testing.T, n int) []flow.Stage {
 			samples = append(samples, table.Sample{PromptID: p.ID, Sample: int32(k), Text: text, Finish: table.FinishStop})
 		}
 	}
-	c := Config{Kind: "armorm", DType: "float32", Device: "cpu"}
+	c := Config{Ranker: like("armorm"), DType: "float32", Device: "cpu"}
 	return []flow.Stage{
 		flow.Source("prompts", create(t, prompts)), flow.Source("samples", create(t, samples)), flow.Source("reward", reward),
 		Stage.With(c, "raw", "prompts", "samples", "reward"),

@@ -37,7 +37,7 @@ func (w words) trainReward(ctx context.Context, from, start, to string, seed uin
 	}
 	defer base.Close()
 	return torch.Run(ctx, torch.CPU, func(s *torch.Scope) error {
-		m, err := model.OpenArmoRM(s, base, torch.Float)
+		m, err := model.OpenArmoRM(s, base, torch.Float, true)
 		if err != nil {
 			return err
 		}

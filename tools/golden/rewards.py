@@ -14,6 +14,9 @@ repository's own code does not run on transformers 5:
     gating [N,19]             after softmax and logit_scale
     coefficients [N,19]       of each raw attribute: reward_transform_matrix · gating
     score [N]
+    coarse_*                  hidden and closing, the hidden states that the heads
+                              read, rewards, gating and score, all in bfloat16, as
+                              transformers computes them with torch_dtype=bfloat16
 
 classifier/ is a LlamaForSequenceClassification with one label:
 
@@ -110,7 +113,11 @@ def armorm_config():
 def armorm_forward(weights, backbone, ids, last, gate):
     hidden = backbone(ids, attention_mask=(ids != 0).long()).last_hidden_state
     row = torch.arange(len(ids))
-    at, x = hidden[row, last], hidden[row, gate]
+    return armorm_heads(weights, hidden[row, last], hidden[row, gate])
+
+
+def armorm_heads(weights, at, closing):
+    x = closing
     rewards = at @ weights["regression_layer.weight"].T
     layers = GATE["gating_n_hidden"] + 1
     for i in range(layers):
@@ -119,7 +126,7 @@ def armorm_forward(weights, backbone, ids, last, gate):
     gating = (x / GATE["gating_temperature"]).softmax(-1) * weights["gating.logit_scale"][0]
     transform = weights["reward_transform_matrix"]
     score = (rewards @ transform * gating).sum(-1)
-    return {"hidden": at, "rewards": rewards, "gating": gating, "coefficients": gating @ transform.T, "score": score}
+    return {"hidden": at, "closing": closing, "rewards": rewards, "gating": gating, "coefficients": gating @ transform.T, "score": score}
 
 
 def one_by_one(forward, rows, *places):
@@ -142,6 +149,8 @@ def armorm(folder, rows):
     gate = torch.tensor([gate_at(r) for r in rows])
     out = one_by_one(lambda *at: armorm_forward(weights, backbone, *at), rows, lengths - 1, gate)
     torch.testing.assert_close((out["rewards"] * out["coefficients"]).sum(-1), out["score"])
+    coarse = armorm_heads({n: w.bfloat16() for n, w in weights.items()}, out["hidden"].bfloat16(), out["closing"].bfloat16())
+    out |= {"coarse_" + n: v for n, v in coarse.items() if n != "coefficients"}
     out |= {"ids": ids, "lengths": lengths, "gate_at": gate, "pattern": torch.tensor(PATTERN)}
     record.write(folder / "golden.safetensors", out)
     print("score", out["score"].tolist(), "largest gate", out["gating"].max(-1).values.tolist())

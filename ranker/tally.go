@@ -1,0 +1,95 @@
+package ranker
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"radpo/internal/table"
+)
+
+// A tally is what a segment's ratings add up to.
+type tally struct {
+	Counts       Counts    `json:"counts"`
+	Coefficients []float64 `json:"coefficients"` // sums over prompts; none where the ranker has none
+}
+
+// tallyKey is where a segment's metadata keeps its tally.
+const tallyKey = "tally"
+
+// tallyOf adds up requests and their ratings. Coefficients follow from the
+// prompt alone, so the first response stands for all.
+func tallyOf(requests []Request, ratings [][]Rating) tally {
+	var t tally
+	for i, q := range requests {
+		t.Counts.count(q, ratings[i])
+		t.coefficients(ratings[i][0].Coefficients)
+	}
+	return t
+}
+
+func readTally(dir string) (tally, error) {
+	var t tally
+	of, err := table.Open[table.Score](dir)
+	if err != nil {
+		return t, err
+	}
+	if err := json.Unmarshal([]byte(of.Meta()[tallyKey]), &t); err != nil {
+		return t, fmt.Errorf("%s has no tally in its metadata: %w", dir, err)
+	}
+	return t, nil
+}
+
+func (t *tally) add(o tally) {
+	t.Counts.add(o.Counts)
+	t.coefficients(o.Coefficients)
+}
+
+func (t *tally) coefficients(more []float64) {
+	if t.Coefficients == nil {
+		t.Coefficients = make([]float64, len(more))
+	}
+	for i, c := range more {
+		t.Coefficients[i] += c
+	}
+}
+
+// A Coefficient is how much an attribute counts in the score, as a mean over
+// prompts.
+type Coefficient struct {
+	Attribute string  `json:"attribute"`
+	Mean      float64 `json:"mean"`
+}
+
+// coefficientsKey is where a table's metadata lists its Coefficients.
+const coefficientsKey = "coefficients"
+
+// meta is a table's metadata: the names of its attributes, the counts and the
+// mean coefficients, the largest first.
+func (t tally) meta(names []string) (map[string]string, error) {
+	means := []Coefficient{}
+	for i, sum := range t.Coefficients {
+		means = append(means, Coefficient{names[i], sum / float64(t.Counts.Prompts)})
+	}
+	slices.SortStableFunc(means, func(a, b Coefficient) int { return cmp.Compare(b.Mean, a.Mean) })
+	meta := map[string]string{}
+	for key, value := range map[string]any{attributes: names, countsKey: t.Counts, coefficientsKey: means} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		meta[key] = string(text)
+	}
+	return meta, nil
+}
+
+// ReadCoefficients lists the mean coefficients of a table of raw scores, the
+// largest first; none for a ranker that does not weigh attributes.
+func ReadCoefficients(meta map[string]string) ([]Coefficient, error) {
+	var c []Coefficient
+	if err := json.Unmarshal([]byte(meta[coefficientsKey]), &c); err != nil {
+		return nil, fmt.Errorf("the scores table has no coefficients in its metadata; rank again: %w", err)
+	}
+	return c, nil
+}
