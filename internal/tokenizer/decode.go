@@ -33,6 +33,20 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 	return string(s.flush(out))
 }
 
+// Piece returns the bytes that id stands for, perhaps only a part of a
+// character; none for an id without a token. A whole text may differ from its
+// pieces joined: see [Tokenizer.Decode].
+func (t *Tokenizer) Piece(id int32) string {
+	d := &t.decoder
+	switch {
+	case t.kind(id) == absent:
+		return ""
+	case d.kind == byteFallback && d.bytes[id] >= 0:
+		return string([]byte{byte(d.bytes[id])})
+	}
+	return d.texts[id]
+}
+
 // Stream starts the decoding of a sequence that arrives id by id, with special tokens left out.
 func (t *Tokenizer) Stream() *Stream { return &Stream{t: t, skip: true} }
 
