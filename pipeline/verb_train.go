@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -135,29 +134,11 @@ func (e *pairEncoder) encode(p *table.Pair) error {
 	if p.Messages, p.PromptIDs, err = prompter.Prompt(p.Messages, nil); err != nil {
 		return err
 	}
-	if p.ChosenIDs, err = answer(template, tokens, p.Messages, p.Chosen); err != nil {
+	if p.ChosenIDs, err = template.Answer(tokens, p.Messages, p.Chosen); err != nil {
 		return err
 	}
-	p.RejectedIDs, err = answer(template, tokens, p.Messages, p.Rejected)
+	p.RejectedIDs, err = template.Answer(tokens, p.Messages, p.Rejected)
 	return err
-}
-
-// answer is the ids of what the template puts behind a prompt for a response:
-// its text and the end of the turn.
-func answer(template *chat.Template, tokens *tokenizer.Tokenizer, prompt []table.Message, response string) ([]int32, error) {
-	before, err := template.Render(prompt, true)
-	if err != nil {
-		return nil, err
-	}
-	whole, err := template.Render(append(prompt[:len(prompt):len(prompt)], table.Message{Role: "assistant", Content: response}), false)
-	if err != nil {
-		return nil, err
-	}
-	rest, ok := strings.CutPrefix(whole, before)
-	if !ok {
-		return nil, errors.New("the chat template renders the prompt otherwise when an answer follows: give ids instead of text")
-	}
-	return tokens.AppendIDs(nil, rest, true), nil
 }
 
 // encodePlain is TRL's standard format: the prompt with the special tokens that

@@ -44,11 +44,55 @@ func (t *Template) Encode(tok Encoder, messages []Message, addGenerationPrompt, 
 		return nil, err
 	}
 	if g.clean(marked) != text {
-		return nil, errors.New("encode conversation: the template rewrites a special token that stands in a message: " +
-			"remove the token from the message, or let special tokens in messages be parsed")
+		return nil, errRewritten
 	}
 	return t.withBOS(tok, g.encode(marked))
 }
+
+// Answer returns the ids of what the template puts behind a prompt for a
+// response: its text, in which special tokens stay text, and the end of the
+// turn. Prompt and response are tokenised apart, as they are when a policy
+// answers.
+func (t *Template) Answer(tok Encoder, prompt []Message, response string) ([]int32, error) {
+	whole := append(slices.Clone(prompt), Message{Role: "assistant", Content: response})
+	rest, err := t.behind(prompt, whole)
+	if err != nil {
+		return nil, err
+	}
+	g := guard{tok: tok}
+	answer, err := g.protect(whole[len(prompt):], rest)
+	if err != nil || g.mark == "" {
+		return tok.AppendIDs(nil, rest, true), err
+	}
+	marked, err := t.behind(prompt, append(whole[:len(prompt)], answer...))
+	if err != nil {
+		return nil, err
+	}
+	if g.clean(marked) != rest {
+		return nil, errRewritten
+	}
+	return g.encode(marked), nil
+}
+
+// behind is what whole, which begins with the prompt, has behind the prompt.
+func (t *Template) behind(prompt, whole []Message) (string, error) {
+	before, err := t.Render(prompt, true)
+	if err != nil {
+		return "", err
+	}
+	text, err := t.Render(whole, false)
+	if err != nil {
+		return "", err
+	}
+	rest, ok := strings.CutPrefix(text, before)
+	if !ok {
+		return "", errors.New("the chat template renders the prompt otherwise when an answer follows: give ids instead of text")
+	}
+	return rest, nil
+}
+
+var errRewritten = errors.New("encode conversation: the template rewrites a special token that stands in a message: " +
+	"remove the token from the message, or let special tokens in messages be parsed")
 
 // withBOS makes ids begin with exactly one BOS, if the model has one.
 func (t *Template) withBOS(tok Encoder, ids []int32) ([]int32, error) {
