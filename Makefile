@@ -2,6 +2,7 @@
 # libtorch once and sets the flags that cgo needs.
 TORCH := tools/libtorch
 GO    := $(TORCH) go
+PYTHON ?= python3
 
 .DEFAULT_GOAL := help
 .PHONY: help run build cuda test check race fuzz bench study demo-models golden fmt clean
@@ -31,9 +32,11 @@ fuzz: ## every parser's fuzz target, half a minute each
 	  for f in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z]+' $$p | cut -c6-); do \
 	    $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s || exit 1; done; done
 
-bench: ## benchmarks; with Python torch installed, beside it
+bench: ## benchmarks; beside Python's torch and tokenizers where PYTHON has them
 	$(GO) test -run '^$$' -bench . ./internal/torch ./internal/tokenizer ./internal/table ./sampler ./dpo
-	@python3 -c 'import torch' 2>/dev/null && python3 tools/bench/op.py || echo "no Python torch here: tools/bench/op.py not run"
+	@if $(PYTHON) -c 'import torch' 2>/dev/null; then $(PYTHON) tools/bench/op.py; else echo "no torch in $(PYTHON): tools/bench/op.py left out"; fi
+	@if $(PYTHON) -c 'import tokenizers' 2>/dev/null; then $(PYTHON) tools/bench/tokenizers.py ../shared/data/tokenizers; \
+	  else echo "no tokenizers in $(PYTHON): tools/bench/tokenizers.py left out"; fi
 
 study: build ## the built-in experiment over five seeds, averaged (about 20 minutes)
 	$(GO) run ./demo/study
@@ -42,7 +45,7 @@ demo-models: ## train the built-in policy and reward model again (about 20 minut
 	$(GO) run ./demo/make
 
 golden: ## rewrite reference tensors; needs the Python packages of tools/golden/requirements.txt
-	for f in llama dpo rewards folders; do python3 tools/golden/$$f.py; done
+	for f in llama dpo rewards folders; do $(PYTHON) tools/golden/$$f.py; done
 
 fmt: ## format
 	gofmt -w .

@@ -1,6 +1,7 @@
 """Prints the speed of our encoders beside Hugging Face's Rust tokenizers
 (encode_batch_fast), one thread each, on the same text in the same run, and
-whether the ids are the same.
+whether the ids are the same; then how long ours take to load, and for a
+megabyte of one character.
 
     python tools/bench/tokenizers.py DIR [TEXT]
 
@@ -53,16 +54,26 @@ def theirs(tok, pieces):
     return took, digest.hexdigest()[:16]
 
 
-def ours(binary, text, family):
-    """MB/s and a digest of the ids, by BenchmarkEncode in internal/tokenizer."""
+def bench(binary, name, family, text=""):
+    """What a benchmark of internal/tokenizer prints."""
     done = subprocess.run(
-        [binary, "-test.run=^$", f"-test.bench=^BenchmarkEncode$/^{family}$", "-test.benchtime=5x", "-test.cpu=1"],
+        [binary, "-test.run=^$", f"-test.bench=^{name}$/^{family}$", "-test.benchtime=3x", "-test.cpu=1"],
         cwd=ROOT / "internal/tokenizer", env={**os.environ, "TOKENIZER_BENCH_TEXT": text}, capture_output=True, text=True,
     )
-    speed, ids = re.search(r"([\d.]+) MB/s", done.stdout), re.search(r"ids (\w{16})", done.stdout)
-    if not speed or not ids:
+    if done.returncode or "ns/op" not in done.stdout:
         raise SystemExit(done.stdout + done.stderr)
-    return float(speed[1]), ids[1]
+    return done.stdout
+
+
+def ours(binary, text, family):
+    """MB/s and a digest of the ids."""
+    out = bench(binary, "BenchmarkEncode", family, text)
+    return float(re.search(r"([\d.]+) MB/s", out)[1]), re.search(r"ids (\w{16})", out)[1]
+
+
+def seconds(out):
+    """The slowest of what a benchmark prints."""
+    return max(float(ns) for ns in re.findall(r"([\d.]+) ns/op", out)) / 1e9
 
 
 def row(folder, binary, text, pieces, family):
@@ -74,7 +85,8 @@ def row(folder, binary, text, pieces, family):
         took, want = theirs(tok, pieces)
         mine, peer, same = mine + [speed], peer + [size / took / 1e6], same and ids == want
     a, b = statistics.median(mine), statistics.median(peer)
-    print(f"{family:12} {a:8.1f} {b:8.2f} {a / b:7.1f}x  {'same' if same else 'DIFFERENT'}", flush=True)
+    load, run = seconds(bench(binary, "BenchmarkParse", family)), seconds(bench(binary, "BenchmarkRun", family))
+    print(f"{family:12} {a:8.1f} {b:8.2f} {a / b:7.1f}x  {'same' if same else 'DIFFERENT':9} {load:7.2f} {run:7.2f}", flush=True)
     return same
 
 
@@ -88,7 +100,8 @@ def main():
         Path(text).write_bytes(data)
         subprocess.run([ROOT / "tools/libtorch", "go", "test", "-c", "-o", binary, "./internal/tokenizer"], cwd=ROOT, check=True)
         print(f"{len(data) / 1e6:.1f} MB, one thread, median of {ROUNDS} interleaved rounds")
-        print(f"{'family':12} {'MB/s':>8} {'peer':>8} {'ratio':>8}  ids   (peer: tokenizers {__version__})")
+        print(f"peer: Hugging Face tokenizers {__version__}; load, and 1 MB of one character at its worst, in seconds")
+        print(f"{'family':12} {'MB/s':>8} {'peer':>8} {'ratio':>8}  {'ids':9} {'load':>7} {'1 MB':>7}")
         same = [row(folder, binary, text, pieces, f) for f in FAMILIES]
     sys.exit(0 if all(same) else 1)
 
