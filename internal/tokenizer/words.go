@@ -7,7 +7,10 @@ import (
 )
 
 // metaspace stands for a space in SentencePiece's vocabularies.
-const metaspace = "\u2581"
+const (
+	metaspace     = "\u2581"
+	metaspaceRune = 0x2581
+)
 
 // words is the pre-tokenizer: it rewrites a piece of text and cuts it up.
 type words struct {
