@@ -44,8 +44,10 @@ type Config struct {
 	NumLabels int            // outputs of a sequence classifier
 	Labels    map[int]string // id2label
 	Gating    Gating         // of LlamaForRewardModelWithGating
+	DeBERTa   DeBERTa        // of model type deberta-v2
+	PairRM    PairRM         // of DebertaV2PairRM, which a ranker_config stands for too
 
-	Raw map[string]json.RawMessage // the whole file
+	Raw map[string]json.RawMessage // the whole file, with the encoder that a ranker_config names
 }
 
 // Gating is the shape of ArmoRM's heads, with the defaults of its own code.
@@ -88,6 +90,7 @@ func parseConfig(text []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	k.expandRanker()
 	c := Config{
 		Architectures: value(k, "architectures", []string(nil)),
 		ModelType:     value(k, "model_type", ""),
@@ -116,6 +119,7 @@ func parseConfig(text []byte) (Config, error) {
 		c.readGemma2(k)
 	}
 	c.readLabels(k)
+	c.readEncoder(k)
 	c.RoPE = k.rope()
 	c.Gating = Gating{
 		NumObjectives: k.size("num_objectives", 19, maxWidth),

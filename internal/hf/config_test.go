@@ -210,6 +210,8 @@ func TestConfigMutants(t *testing.T) {
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte(config5))
 	f.Add([]byte(config4()))
+	f.Add([]byte(rankerConfig))
+	f.Add([]byte(pairRMConfig))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if c, err := hf.ParseConfig(text); err == nil {
 			checkPlausible(t, c)

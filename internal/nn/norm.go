@@ -24,3 +24,20 @@ func (n *RMSNorm) Forward(s *torch.Scope, x torch.Tensor) torch.Tensor {
 		return s.To(s.RMSNorm(s.To(x, torch.Float), scale, n.Eps), x.DType())
 	})
 }
+
+// LayerNorm is layer normalisation (arXiv:1607.06450).
+type LayerNorm struct {
+	Weight Weight `w:"weight"` // [D]
+	Bias   Weight `w:"bias"`   // [D]
+	Eps    float64
+}
+
+// NewLayerNorm is an unbound norm of width d.
+func NewLayerNorm(d int, eps float64) LayerNorm {
+	return LayerNorm{Weight: NewWeight(int64(d)), Bias: NewWeight(int64(d)), Eps: eps}
+}
+
+// Forward keeps the shape of x [..., D].
+func (n *LayerNorm) Forward(s *torch.Scope, x torch.Tensor) torch.Tensor {
+	return s.LayerNorm(x, n.Weight.Tensor, n.Bias.Tensor, n.Eps)
+}

@@ -34,6 +34,7 @@ func (s *Scope) Neg(a Tensor) Tensor        { return s.unary("neg", libtch.AtgNe
 func (s *Scope) Square(a Tensor) Tensor     { return s.unary("square", libtch.AtgSquare, a) }
 func (s *Scope) Cos(a Tensor) Tensor        { return s.unary("cos", libtch.AtgCos, a) }
 func (s *Scope) Sin(a Tensor) Tensor        { return s.unary("sin", libtch.AtgSin, a) }
+func (s *Scope) Tanh(a Tensor) Tensor       { return s.unary("tanh", libtch.AtgTanh, a) }
 func (s *Scope) ReLU(a Tensor) Tensor       { return s.unary("relu", libtch.AtgRelu, a) }
 func (s *Scope) SiLU(a Tensor) Tensor       { return s.unary("silu", libtch.AtgSilu, a) }
 func (s *Scope) And(a, b Tensor) Tensor     { return s.binary("and", libtch.AtgLogicalAnd, a, b) }
@@ -47,6 +48,12 @@ func (s *Scope) Shift(a Tensor, c float64) Tensor {
 
 // Less is true where a < c.
 func (s *Scope) Less(a Tensor, c float64) Tensor { return s.scalar("less", libtch.AtgLt, a, c) }
+
+// GELU is x·Φ(x) (arXiv:1606.08415), by the error function.
+func (s *Scope) GELU(a Tensor) Tensor {
+	libtch.AtgGelu(s.slot(), a.use("gelu"), "none")
+	return s.keep(*s.out, "gelu", a)
+}
 
 // GELUTanh is the Gaussian error linear unit in its approximation by tanh
 // (arXiv:1606.08415).
@@ -203,6 +210,14 @@ func (s *Scope) RMSNorm(x, weight Tensor, eps float64) Tensor {
 	return s.keepShim(c, "rms_norm", x, weight)
 }
 
+// LayerNorm is (x − mean) / sqrt(variance + eps) · weight + bias over the last
+// dimension (arXiv:1607.06450).
+func (s *Scope) LayerNorm(x, weight, bias Tensor, eps float64) Tensor {
+	const op = "layer_norm"
+	libtch.AtgLayerNorm(s.slot(), x.use(op), weight.Shape(), 1, weight.use(op), bias.use(op), eps, 1)
+	return s.keep(*s.out, op, x, weight, bias)
+}
+
 // Rope rotates x [B,H,T,K] by the angles whose cos and sin are given,
 // [T,K/2] or [B,1,T,K/2], pairing element i with i+K/2 (arXiv:2104.09864 in
 // Llama's layout).
@@ -222,6 +237,15 @@ func (s *Scope) Attention(q, k, v, mask Tensor, causal bool) Tensor {
 	c := C.shim_attention(C.shim_tensor(q.use("attention")), C.shim_tensor(k.use("attention")),
 		C.shim_tensor(v.use("attention")), C.shim_tensor(mask.use("attention")), flag)
 	return s.keepShim(c, "attention", q, k, v, mask)
+}
+
+// DistanceBias adds to the score of query i and key j what their distance
+// says, bias[i,j] = q[i]·keys[j−i] + k[j]·queries[i−j], for q and k [B,H,T,K].
+// Row M−1+r of keys and of queries, [H,2M−1,K], is distance r; M is at least T.
+func (s *Scope) DistanceBias(q, k, keys, queries Tensor) Tensor {
+	const op = "distance_bias"
+	c := C.shim_distance_bias(C.shim_tensor(q.use(op)), C.shim_tensor(k.use(op)), C.shim_tensor(keys.use(op)), C.shim_tensor(queries.use(op)))
+	return s.keepShim(c, op, q, k, keys, queries)
 }
 
 // TokenLogps is log softmax(logits)[ids[i]] of each row, fp32, for logits

@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <vector>
@@ -80,6 +81,25 @@ struct Rope : torch::autograd::Function<Rope> {
   }
 };
 
+// diagonals is a view of dense x [..., R, R+C-1] whose element (i, j) of
+// [..., R, C] is x[i, j-i+R-1].
+at::Tensor diagonals(const at::Tensor &x) {
+  auto rows = x.size(-2), width = x.size(-1);
+  auto sizes = x.sizes().vec(), strides = x.strides().vec();
+  sizes.back() = width - rows + 1;
+  strides[strides.size() - 2] = width - 1;
+  return x.as_strided(sizes, strides, x.storage_offset() + rows - 1);
+}
+
+// distance_products is out[i,j] = x[i]·table[j-i] for rows start ... start+n-1
+// of x [B,H,T,K]: a product with every distance that occurs there, seen askew,
+// in place of a gather.
+at::Tensor distance_products(const at::Tensor &x, const at::Tensor &table, int64_t start, int64_t n) {
+  auto zero = table.size(1) / 2;  // the row of distance 0
+  auto span = table.narrow(1, zero - start - (n - 1), x.size(2) + n - 1);
+  return diagonals(at::matmul(x.narrow(2, start, n), span.transpose(1, 2)));
+}
+
 }  // namespace
 
 extern "C" {
@@ -139,6 +159,24 @@ shim_tensor shim_soft_cap(shim_tensor x, double scale, double cap) {
 shim_tensor shim_masked_softmax(shim_tensor x, shim_tensor mask) {
   return make([&] {
     return ref(x).masked_fill(ref(mask).logical_not(), -std::numeric_limits<double>::infinity()).softmax(-1, at::kFloat);
+  });
+}
+
+shim_tensor shim_distance_bias(shim_tensor q, shim_tensor k, shim_tensor keys, shim_tensor queries) {
+  return make([&] {
+    const int64_t strip = 64;  // rows at once: a wider one computes more that nobody reads
+    auto &a = ref(q), &b = ref(k);
+    auto length = a.size(2);
+    auto out = at::empty({a.size(0), a.size(1), length, length}, a.options());
+    for (int64_t i = 0; i < length; i += strip) {
+      auto n = std::min(strip, length - i);
+      out.narrow(2, i, n).copy_(distance_products(a, ref(keys), i, n));
+    }
+    for (int64_t j = 0; j < length; j += strip) {
+      auto n = std::min(strip, length - j);
+      out.narrow(3, j, n).add_(distance_products(b, ref(queries), j, n).transpose(2, 3));
+    }
+    return out;
   });
 }
 

@@ -29,6 +29,7 @@ shim_tensor shim_rope(shim_tensor x, shim_tensor cos, shim_tensor sin);
 shim_tensor shim_attention(shim_tensor q, shim_tensor k, shim_tensor v, shim_tensor mask, int causal);
 shim_tensor shim_soft_cap(shim_tensor x, double scale, double cap);
 shim_tensor shim_masked_softmax(shim_tensor x, shim_tensor mask);
+shim_tensor shim_distance_bias(shim_tensor q, shim_tensor k, shim_tensor keys, shim_tensor queries);
 shim_tensor shim_linear(shim_tensor x, shim_tensor weight, shim_tensor bias);
 shim_tensor shim_token_logps(shim_tensor logits, shim_tensor ids);
 int shim_put_rows(shim_tensor dst, shim_tensor rows, shim_tensor positions, shim_tensor src);

@@ -190,3 +190,42 @@ func TestMemory(t *testing.T) {
 		t.Errorf("got %q, want the way to the CUDA part", err)
 	}
 }
+
+// TestDistanceBias holds products seen askew to the sums that they stand for,
+// in one strip of rows, in several, and beside a longer sequence's distances.
+func TestDistanceBias(t *testing.T) {
+	const heads, width = 2, 3
+	for _, tt := range []struct{ length, longest int }{{1, 1}, {7, 7}, {7, 9}, {150, 150}, {64, 160}} {
+		run(t, func(s *torch.Scope) {
+			n, rows := tt.length, 2*tt.longest-1
+			q, k := wave(2*heads*n*width, 1), wave(2*heads*n*width, 2)
+			keys, queries := wave(heads*rows*width, 3), wave(heads*rows*width, 4)
+			shape := []int64{2, heads, int64(n), width}
+			table := []int64{heads, int64(rows), width}
+			got := s.DistanceBias(s.Floats(q, shape...), s.Floats(k, shape...), s.Floats(keys, table...), s.Floats(queries, table...)).Floats()
+			for b := range 2 * heads {
+				for i := range n {
+					for j := range n {
+						var want float64
+						for c := range width {
+							at := func(r int) int { return (b%heads*rows+tt.longest-1+r)*width + c }
+							want += float64(q[(b*n+i)*width+c]*keys[at(j-i)] + k[(b*n+j)*width+c]*queries[at(i-j)])
+						}
+						if g := got[(b*n+i)*n+j]; math.Abs(float64(g)-want) > 1e-5 {
+							t.Fatalf("%+v: bias[%d,%d,%d] is %v, want %v", tt, b, i, j, g, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// wave is n numbers without a pattern that an index error could keep.
+func wave(n int, seed float64) []float32 {
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = float32(math.Sin(seed + float64(i*i)))
+	}
+	return out
+}
