@@ -43,10 +43,33 @@ type Sampler struct {
 
 // Ranker says who scores.
 type Ranker struct {
-	Kind        string `yaml:"kind" json:"kind"` // armorm, classifier, rule
-	Model       string `yaml:"model" json:"model"`
+	Kind        string `yaml:"kind" json:"kind"`                 // armorm, classifier, rule, remote, judge
+	Model       string `yaml:"model" json:"model"`               // of kind remote: its chat template and tokenizer are enough
 	Heads       string `yaml:"heads" json:"heads"`               // float32, or model: rounded like the body, as transformers loads them
 	BatchTokens int    `yaml:"batch_tokens" json:"batch_tokens"` // token budget of a batch, padding included
+	Remote      Remote `yaml:"remote" json:"remote"`
+	Judge       Judge  `yaml:"judge" json:"judge"`
+}
+
+// Remote says whom the kinds remote and judge ask.
+type Remote struct {
+	URLs        []string `yaml:"urls" json:"urls"`               // of servers that answer alike
+	Protocol    string   `yaml:"protocol" json:"protocol"`       // of kind remote: openrlhf, vllm-classify, vllm-pooling, vllm-score, sglang, tei
+	Form        string   `yaml:"form" json:"form"`               // of a conversation: template, messages, plain
+	Model       string   `yaml:"model" json:"model"`             // the name that the server has for its model
+	KeyEnv      string   `yaml:"key_env" json:"key_env"`         // environment variable that holds the key; empty: none is sent
+	Concurrency int      `yaml:"concurrency" json:"concurrency"` // requests under way at once
+	Timeout     int      `yaml:"timeout" json:"timeout"`         // seconds a try
+	Cache       string   `yaml:"cache" json:"cache"`             // folder of answers that runs share; empty: the run's own
+}
+
+// Judge says how kind judge puts its question to a language model.
+type Judge struct {
+	Method      string  `yaml:"method" json:"method"` // score, weighted, pairwise
+	Prompt      string  `yaml:"prompt" json:"prompt"` // file with the question; empty: the built-in one
+	Temperature float64 `yaml:"temperature" json:"temperature"`
+	MaxTokens   int     `yaml:"max_tokens" json:"max_tokens"`
+	Unparsed    string  `yaml:"unparsed" json:"unparsed"` // an answer without a verdict counts as: middle, or fail: as an error
 }
 
 // Scale says how raw scores become 1–10.
@@ -116,9 +139,13 @@ func Default() Config {
 		DType:      "bfloat16",
 		Prompts:    Prompts{HeldOut: 256, MaxTokens: 1024},
 		Sampler:    Sampler{Backend: "native", N: 5, Temperature: 0.8, TopP: 0.95, MaxTokens: 2048, Batch: 256, Goal: "max"},
-		Ranker:     Ranker{Kind: "armorm", Heads: "float32", BatchTokens: 16384},
-		Scale:      Scale{Method: "minmax", Scope: "first-iteration", Low: 1, High: 10, Quantile: 0.03, Slope: 10, Offset: 0.5},
-		Augment:    Augment{Method: "ra", Pair: "best-worst", Prompt: "paper", Decimals: 1},
+		Ranker: Ranker{
+			Kind: "armorm", Heads: "float32", BatchTokens: 16384,
+			Remote: Remote{Protocol: "openrlhf", Form: "template", Concurrency: 8, Timeout: 180},
+			Judge:  Judge{Method: "score", MaxTokens: 1024, Unparsed: "middle"},
+		},
+		Scale:   Scale{Method: "minmax", Scope: "first-iteration", Low: 1, High: 10, Quantile: 0.03, Slope: 10, Offset: 0.5},
+		Augment: Augment{Method: "ra", Pair: "best-worst", Prompt: "paper", Decimals: 1},
 		DPO: DPO{
 			Loss: "sigmoid", Beta: 0.01, LabelSmoothing: 0.3, LearningRate: 5e-7, Schedule: "cosine", Warmup: 0.1,
 			Epochs: 1, Batch: 128, MicroTokens: 8192, MaxLength: 2048, MaxPromptLength: 1024, GradClip: 1,

@@ -63,9 +63,10 @@ func (e Errors) sorted() Errors {
 	return e
 }
 
-// brief quotes hostile or long text for a message.
+// brief quotes hostile or long text for a message, less the secrets of URLs.
 func brief(s string) string {
 	const most = 60 // runes
+	s = discreet(s)
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}

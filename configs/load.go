@@ -42,7 +42,7 @@ func Parse(name string, data []byte, sets []string) (Config, error) {
 func Override(c Config, sets []string) (Config, error) {
 	r := newReader(&c)
 	r.overrides(sets)
-	if faults := r.judge("", c.ranges()); len(faults) > 0 {
+	if faults := r.judge("", append(c.ranges(), c.asks()...)); len(faults) > 0 {
 		return Config{}, faults
 	}
 	return c, nil
@@ -68,8 +68,10 @@ func parse(name string, data []byte, sets []string, folder string) (Config, erro
 
 // locate makes the relative paths of a file relative to its folder.
 func (c *Config) locate(folder string) {
-	if p := c.Prompts.Path; p != "" && p != BuiltIn && !filepath.IsAbs(p) {
-		c.Prompts.Path = filepath.Join(folder, p)
+	for _, path := range []*string{&c.Prompts.Path, &c.Ranker.Judge.Prompt, &c.Ranker.Remote.Cache} {
+		if *path != "" && *path != BuiltIn && !filepath.IsAbs(*path) {
+			*path = filepath.Join(folder, *path)
+		}
 	}
 	for _, model := range []*string{&c.Model, &c.Ranker.Model} {
 		if *model == "" || *model == BuiltIn || filepath.IsAbs(*model) {

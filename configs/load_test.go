@@ -78,7 +78,8 @@ func TestOverrideFaults(t *testing.T) {
 		{"dpo.beta=", "--set dpo.beta=: dpo.beta: wants a number, has the text \"\""},
 		{"eval.goals=[1,", `--set eval.goals=[1,: eval.goals: wants a list of numbers, has the text "[1,"`},
 		{"prompts={path: p}", "--set prompts={path: p}: prompts: is a section; set one of its keys: prompts takes path, column, held_out, per_iteration, max_tokens"},
-		{"ranker.kind=judge", "--set ranker.kind=judge: ranker.kind: judge is not supported yet; choose armorm, classifier or rule"},
+		{"ranker.kind=pairrm", "--set ranker.kind=pairrm: ranker.kind: pairrm is not supported yet; choose armorm, classifier, rule, remote or judge"},
+		{"ranker.remote.key=sk-123", "--set ranker.remote.key=…: ranker.remote.key: unknown key; ranker.remote takes urls, protocol, form, model, key_env, concurrency, timeout, cache"},
 		{"sampler.n=&a 5", "--set sampler.n=&a 5: sampler.n: anchors and aliases are not supported; write the value out"},
 	} {
 		_, err := configs.Parse("run.yaml", []byte(small), []string{tt.set})
@@ -97,6 +98,60 @@ func TestOverrideAlone(t *testing.T) {
 	}
 	if _, err := configs.Override(configs.Default(), []string{"dpo.order=random"}); err == nil {
 		t.Error("a bad choice passes")
+	}
+}
+
+// TestRankersThatAsk: a stage alone needs what its ranker needs, and no more.
+func TestRankersThatAsk(t *testing.T) {
+	ask := []string{"ranker.kind=remote", "ranker.remote.urls=[http://127.0.0.1:8000, https://h.example/v1?version=2]"}
+	for _, tt := range []struct {
+		sets []string
+		want string
+	}{
+		{[]string{"ranker.kind=remote"}, "ranker.remote.urls: are missing"},
+		{ask, "ranker.model: is missing"},
+		{append(ask, "ranker.model=m"), ""},
+		{append(ask, "ranker.remote.form=plain"), ""},
+		{append(ask, "ranker.remote.form=plain", "ranker.model=m"), "ranker.model: has no use: ranker.remote.form plain reads no template"},
+		{append(ask, "ranker.remote.form=messages"), "ranker.remote.form: messages can be sent by vllm-classify and vllm-pooling alone, not by openrlhf"},
+		{append(ask, "ranker.remote.form=messages", "ranker.remote.protocol=vllm-pooling"), ""},
+		{append(ask, "ranker.remote.protocol=vllm-score", "ranker.model=m"), "ranker.remote.form: vllm-score takes prompt and response apart"},
+		{append(ask, "ranker.kind=judge"), "ranker.remote.model: is missing"},
+		{append(ask, "ranker.kind=judge", "ranker.remote.model=gpt", "ranker.remote.key_env=KEY"), ""},
+		{append(ask, "ranker.kind=judge", "ranker.model=gpt"), "ranker.model: has no use: the judge is ranker.remote.model"},
+	} {
+		_, err := configs.Override(configs.Default(), tt.sets)
+		if got := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(got, tt.want) {
+			t.Errorf("%q: got %s, want %s", tt.sets, got, tt.want)
+		}
+	}
+}
+
+// TestSecretsStayOut: a key written where none should stand is refused without
+// being repeated.
+func TestSecretsStayOut(t *testing.T) {
+	const key = "sk-Secret99"
+	base := []string{"ranker.kind=judge", "ranker.remote.model=m", "ranker.remote.urls=[http://h]"}
+	for _, set := range []string{
+		"ranker.remote.key_env=" + key,
+		"ranker.remote.key=" + key,
+		"ranker.remote.api_key=" + key,
+		"ranker.remote.urls=[http://me:" + key + "@host]",
+		"ranker.remote.urls=http://" + key + "@host",
+		"ranker.remote.urls=[\"https://host/v1?api_key=" + key + "\"]",
+		"ranker.remote.urls=[" + key + "]",
+		"ranker.remote.timeout=http://a:" + key + "@" + strings.Repeat("h", 100),
+	} {
+		_, err := configs.Override(configs.Default(), append(base, set))
+		if err == nil || strings.Contains(err.Error(), key) {
+			t.Errorf("--set %s gives: %v", set, err)
+		}
+		at, text, _ := strings.Cut(strings.TrimPrefix(set, "ranker.remote."), "=")
+		file := fmt.Sprintf("model: m\nprompts: {path: p}\nranker:\n  kind: judge\n  remote:\n    %s: %s\n", at, text)
+		_, err = configs.Parse("run.yaml", []byte(file), nil)
+		if err == nil || strings.Contains(err.Error(), key) {
+			t.Errorf("%s\ngives: %v", file, err)
+		}
 	}
 }
 
@@ -128,6 +183,8 @@ func TestPaths(t *testing.T) {
 		{"name in the cache", load("model: org/name\nprompts: {path: p}\nranker: {kind: rule}\n").Model, "org/name"},
 		{"built-in beside a folder of that name", load("model: builtin\nprompts: {path: builtin}\nranker: {kind: rule}\n").Model, configs.BuiltIn},
 		{"dotted folder", load("model: ../x\nprompts: {path: p}\nranker: {kind: rule}\n").Model, filepath.Join(filepath.Dir(dir), "x")},
+		{"judge's prompt", load(small+"scale: {}\n", "ranker.judge.prompt=q.txt").Ranker.Judge.Prompt, "q.txt"},
+		{"judge's prompt of the file", load(strings.Replace(small, "rule}", "rule, judge: {prompt: q.txt}}", 1)).Ranker.Judge.Prompt, filepath.Join(dir, "q.txt")},
 		{"reward model", load("model: m\nprompts: {path: p}\nranker: {kind: armorm, model: ./r}\n").Ranker.Model, filepath.Join(dir, "r")},
 	} {
 		if tt.got != tt.want {

@@ -19,7 +19,8 @@ var candidates = func() []candidate {
 	for _, l := range leaves(&c) {
 		section, name := split(l.path)
 		if section != "" && (len(all) == 0 || all[len(all)-1].section != section) {
-			all = append(all, candidate{section, "", section, shapeMap})
+			within, own := split(section)
+			all = append(all, candidate{section, within, own, shapeMap})
 		}
 		all = append(all, candidate{l.path, section, name, shapeOf(l.value.Type())})
 	}

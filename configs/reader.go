@@ -129,7 +129,7 @@ func (r *reader) entry(name, section string, e *ast.MappingValueNode, seen map[s
 func (r *reader) overrides(sets []string) {
 	for _, s := range sets {
 		path, text, ok := strings.Cut(s, "=")
-		at := Fault{Source: "--set " + clip(s), Path: clip(path)}
+		at := Fault{Source: "--set " + clip(withoutKey(s)), Path: clip(path)}
 		switch {
 		case !ok:
 			at.Path, at.Message = "", "wants key=value, such as dpo.beta=0.05"

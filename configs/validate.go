@@ -42,10 +42,23 @@ var rules = map[string]rule{
 	"sampler.batch":       in("[1, inf)"),
 	"sampler.goal":        oneOf("max none"),
 
-	"ranker.kind":         oneOf("armorm classifier rule | pairrm remote judge"),
-	"ranker.model":        anything,
-	"ranker.heads":        oneOf("float32 model"),
-	"ranker.batch_tokens": in("[1, inf)"),
+	"ranker.kind":               oneOf("armorm classifier rule remote judge | pairrm"),
+	"ranker.model":              anything,
+	"ranker.heads":              oneOf("float32 model"),
+	"ranker.batch_tokens":       in("[1, inf)"),
+	"ranker.remote.urls":        servers,
+	"ranker.remote.protocol":    oneOf("openrlhf vllm-classify vllm-pooling vllm-score sglang tei"),
+	"ranker.remote.form":        oneOf("template messages plain"),
+	"ranker.remote.model":       anything,
+	"ranker.remote.key_env":     variable,
+	"ranker.remote.concurrency": in("[1, 1024]"),
+	"ranker.remote.timeout":     in("[1, 86400]"),
+	"ranker.remote.cache":       anything,
+	"ranker.judge.method":       oneOf("score weighted pairwise"),
+	"ranker.judge.prompt":       anything,
+	"ranker.judge.temperature":  in("[0, 100]"),
+	"ranker.judge.max_tokens":   in("[1, inf)"),
+	"ranker.judge.unparsed":     oneOf("middle fail"),
 
 	"scale.method":   oneOf("minmax quantile affine"),
 	"scale.scope":    oneOf("first-iteration refit per-prompt"),
@@ -131,6 +144,8 @@ func (c Config) needs() Errors {
 	need(!neural || c.Ranker.Model != "", "ranker.model", "is missing: ranker.kind %s reads a model", c.Ranker.Kind)
 	need(c.Ranker.Kind != "rule" || c.Ranker.Model == "", "ranker.model", "has no use: ranker.kind rule reads no model")
 
+	faults = append(faults, c.asks()...)
+
 	least := 2
 	if c.Augment.Pair != "best-worst" {
 		least = 3 // the random middle response is neither best nor worst
@@ -142,8 +157,8 @@ func (c Config) needs() Errors {
 		"none trains no goal, yet sampler.goal asks for one; set that to none too")
 	need(c.Augment.Method != "none" || len(c.Augment.Attributes) == 0, "augment.attributes",
 		"have no use: augment.method none prints no goal")
-	need(c.Ranker.Kind != "classifier" || len(c.Augment.Attributes) == 0, "augment.attributes",
-		"need a ranker that has them: armorm or rule, not classifier")
+	need(c.Ranker.Kind == "armorm" || c.Ranker.Kind == "rule" || len(c.Augment.Attributes) == 0, "augment.attributes",
+		"need a ranker that has them: armorm or rule, not %s", c.Ranker.Kind)
 	return faults
 }
 

@@ -106,6 +106,9 @@ func assignList(dst reflect.Value, v value) (problem string) {
 	for i, item := range v.list {
 		e := reflect.New(dst.Type().Elem()).Elem()
 		if problem := assign(e, item); problem != "" {
+			if item.shape == shapeMap && e.Kind() == reflect.String { // a colon in it, as URLs have
+				problem += "; put it in quotes"
+			}
 			return fmt.Sprintf("item %d %s", i+1, problem)
 		}
 		list = reflect.Append(list, e)
