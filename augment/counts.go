@@ -13,7 +13,8 @@ import (
 type Counts struct {
 	Prompts   int `json:"prompts"`
 	Responses int `json:"responses"`
-	Empty     int `json:"empty"` // responses without text, left out of every pair
+	Empty     int `json:"empty"`    // responses without text, left out of every pair
+	Unscored  int `json:"unscored"` // responses without a finite score, likewise
 
 	TooFew    int `json:"too_few"`   // no second response, or no middle one, was left
 	Identical int `json:"identical"` // both responses are the same ids
@@ -38,7 +39,7 @@ func (c Counts) String() string {
 		n    int
 	}{
 		{"too few responses", c.TooFew}, {"identical", c.Identical}, {"tie", c.Tie},
-		{"margin", c.Margin}, {"same goal", c.SameGoal}, {"empty responses", c.Empty}, {"prompts cut", c.Cut},
+		{"margin", c.Margin}, {"same goal", c.SameGoal}, {"empty responses", c.Empty}, {"unscored responses", c.Unscored}, {"prompts cut", c.Cut},
 	} {
 		if cause.n > 0 {
 			fmt.Fprintf(&b, ", %s %d", cause.name, cause.n)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -23,6 +24,13 @@ func (r response) empty() bool {
 	return len(r.sample.ResponseIDs) == 0 || strings.TrimSpace(r.sample.Text) == ""
 }
 
+// unscored reports whether the ranker could not place the response.
+func (r response) unscored() bool {
+	return !finite(r.score.Raw) || !finite(r.score.Score) || slices.ContainsFunc(r.score.Levels, func(x float64) bool { return !finite(x) })
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
 // A pair is two responses to a prompt, ordered by the ranker's own scale. The
 // 1–10 scale would not do: clipping makes ties there.
 type pair struct{ better, worse response }
@@ -31,6 +39,9 @@ type pair struct{ better, worse response }
 func choose(rule string, all []response, draw func(n int) int, counts *Counts) []pair {
 	rest := slices.DeleteFunc(slices.Clone(all), response.empty)
 	counts.Empty += len(all) - len(rest)
+	texts := len(rest)
+	rest = slices.DeleteFunc(rest, response.unscored)
+	counts.Unscored += texts - len(rest)
 	wanted := 1
 	if rule == "both" {
 		wanted = 2
@@ -39,10 +50,7 @@ func choose(rule string, all []response, draw func(n int) int, counts *Counts) [
 		counts.TooFew += wanted
 		return nil
 	}
-	// Sorted, ties by number, the order of the input does not matter.
-	slices.SortFunc(rest, byScore)
-	best, middle, worst := rest[0], rest[1:len(rest)-1], rest[len(rest)-1]
-
+	best, middle, worst := sorted(rest)
 	var pairs []pair
 	if rule != "best-random" {
 		pairs = append(pairs, pair{best, worst})
@@ -52,6 +60,20 @@ func choose(rule string, all []response, draw func(n int) int, counts *Counts) [
 	}
 	counts.TooFew += wanted - len(pairs)
 	return pairs
+}
+
+// sorted parts the best response and the worst from the others, which stand by
+// score. Of equals the first by number counts, as with numpy's argmax and
+// argmin; the order of the input does not matter.
+func sorted(all []response) (best response, middle []response, worst response) {
+	slices.SortFunc(all, byScore)
+	last := len(all) - 1
+	at := slices.IndexFunc(all, func(r response) bool { return r.score.Raw == all[last].score.Raw })
+	if at == 0 { // all are equal: a tie, whichever is taken
+		at = last
+	}
+	best, worst = all[0], all[at]
+	return best, slices.Delete(all, at, at+1)[1:], worst
 }
 
 // byScore puts the highest raw score first.

@@ -3,8 +3,6 @@ package augment
 import (
 	"fmt"
 	"iter"
-	"math"
-	"slices"
 
 	"radpo/configs"
 	"radpo/internal/table"
@@ -104,8 +102,6 @@ func check(c configs.Augment, group []response, known, again bool) error {
 		switch {
 		case numbers[n]:
 			return fmt.Errorf("sample %d comes twice", n)
-		case !finite(r.score.Raw) || !finite(r.score.Score) || slices.ContainsFunc(r.score.Levels, func(x float64) bool { return !finite(x) }):
-			return fmt.Errorf("sample %d: its score is not a finite number; rank again", n)
 		case len(c.Attributes) > 0 && len(r.score.Levels) != len(c.Attributes):
 			return fmt.Errorf("sample %d: has %d levels for the %d of augment.attributes; rank again", n, len(r.score.Levels), len(c.Attributes))
 		}
@@ -113,8 +109,6 @@ func check(c configs.Augment, group []response, known, again bool) error {
 	}
 	return nil
 }
-
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // groups joins samples with their scores and yields the responses of one prompt
 // after another. Joining by order alone is not trusted: ids must agree.

@@ -123,6 +123,29 @@ func TestVariants(t *testing.T) {
 	}
 }
 
+// TestFirstOfEquals: of responses that tie for best or worst the first counts.
+func TestFirstOfEquals(t *testing.T) {
+	for _, tt := range []struct {
+		rule string
+		raw  []float64
+		want []string
+	}{
+		{"best-worst", []float64{5, 1, 9, 9, 1}, []string{"plain [] 2>1"}},
+		{"best-random", []float64{1, 9, 1}, []string{"plain [] 1>2"}}, // the other of the worst is the middle
+		{"best-worst", []float64{4, 4, 4}, nil},
+	} {
+		var drafts []draft
+		for i, raw := range tt.raw {
+			drafts = append(drafts, draft{ids: []int32{int32(i), 0}, raw: raw, score: raw})
+		}
+		samples, scores := tables("p1", drafts)
+		got, counts, err := rows(t, use("none", tt.rule), samples, scores)
+		if d := cmp.Diff(brief(got), tt.want); d != "" || err != nil || counts.Tie+counts.Pairs != 1 {
+			t.Errorf("%s of %v: %+v, %v (-got +want):\n%s", tt.rule, tt.raw, counts, err, d)
+		}
+	}
+}
+
 // TestRow holds every column of a swapped row to its source.
 func TestRow(t *testing.T) {
 	samples, scores := tables("p1", four)
@@ -184,6 +207,12 @@ func TestCauses(t *testing.T) {
 			augment.Counts{Tie: 1, Pairs: 1, Rows: 1}},
 		{"empty", use("none", "best-worst"), []draft{{nil, 0, 1, nil}, {[]int32{0}, .5, 1, nil}, {b, 2, 2, nil}, {c, 3, 3, nil}},
 			augment.Counts{Empty: 2, Pairs: 1, Rows: 1}},
+		{"not scored", use("none", "best-worst"), []draft{{a, math.NaN(), math.NaN(), nil}, {b, 2, 2, nil}, {c, 3, 3, nil}},
+			augment.Counts{Unscored: 1, Pairs: 1, Rows: 1}},
+		{"infinite", use("none", "best-worst"), []draft{{a, math.Inf(1), math.NaN(), nil}, {b, 2, 2, nil}},
+			augment.Counts{Unscored: 1, TooFew: 1}},
+		{"no level", use("none", "best-worst"), []draft{{a, 1, 1, []float64{math.NaN()}}, {nil, math.NaN(), 0, nil}},
+			augment.Counts{Unscored: 1, Empty: 1, TooFew: 1}},
 		{"all empty", use("none", "best-worst"), []draft{{nil, 0, 1, nil}, {nil, 1, 2, nil}}, augment.Counts{Empty: 2, TooFew: 1}},
 	} {
 		samples, scores := tables("p1", tt.drafts)
@@ -257,8 +286,6 @@ func TestErrors(t *testing.T) {
 		{"score missing", func(x *tabs) { x.scores = x.scores[:3] }, "augment: row 3: sample 3 of prompt p1 has no score; rank again"},
 		{"score too many", func(x *tabs) { x.samples = x.samples[:3] },
 			"augment: row 3: scores go on with sample 3 of prompt p1 after the last sample: not of one run"},
-		{"not finite", func(x *tabs) { x.scores[2].Raw = math.NaN() },
-			"augment: prompt p1: sample 2: its score is not a finite number; rank again"},
 		{"sample twice", func(x *tabs) { x.samples[1].Sample, x.scores[1].Sample = 0, 0 }, "augment: prompt p1: sample 0 comes twice"},
 		{"unknown prompt", func(x *tabs) {
 			for i := range x.samples {

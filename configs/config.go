@@ -47,8 +47,11 @@ type Ranker struct {
 	Model       string `yaml:"model" json:"model"`               // of kind remote: its chat template and tokenizer are enough
 	Heads       string `yaml:"heads" json:"heads"`               // float32, or model: rounded like the body, as transformers loads them
 	BatchTokens int    `yaml:"batch_tokens" json:"batch_tokens"` // token budget of a batch, padding included
-	Remote      Remote `yaml:"remote" json:"remote"`
-	Judge       Judge  `yaml:"judge" json:"judge"`
+	// NonFinite says what a response is without a finite score: fail, or drop
+	// it, counted, from maps, pairs and means.
+	NonFinite string `yaml:"non_finite" json:"non_finite"`
+	Remote    Remote `yaml:"remote" json:"remote"`
+	Judge     Judge  `yaml:"judge" json:"judge"`
 }
 
 // Remote says whom the kinds remote and judge ask.
@@ -74,16 +77,22 @@ type Judge struct {
 
 // Scale says how raw scores become 1–10.
 type Scale struct {
-	Method string  `yaml:"method" json:"method"` // minmax, quantile, affine
-	Scope  string  `yaml:"scope" json:"scope"`   // first-iteration, refit, per-prompt
-	Low    float64 `yaml:"low" json:"low"`
-	High   float64 `yaml:"high" json:"high"`
+	Method string `yaml:"method" json:"method"` // minmax, quantile, affine, identity: the ranker's scale is this one
+	// Scope is what the map is fitted to: first-iteration, whose map is kept;
+	// refit, each iteration; per-prompt, for a ranker such as PairRM whose scores
+	// compare only responses to one prompt.
+	Scope string  `yaml:"scope" json:"scope"`
+	Low   float64 `yaml:"low" json:"low"`
+	High  float64 `yaml:"high" json:"high"`
 	// Quantile is the share clipped at each end by method quantile.
 	Quantile float64 `yaml:"quantile" json:"quantile"`
 	// Slope and Offset are method affine: score = slope·raw + offset.
 	Slope  float64 `yaml:"slope" json:"slope"`
 	Offset float64 `yaml:"offset" json:"offset"`
 }
+
+// Fixed says whether the map is the same whatever the scores are.
+func (s Scale) Fixed() bool { return s.Method == "affine" || s.Method == "identity" }
 
 // Augment says how scored responses become training rows.
 type Augment struct {
@@ -140,7 +149,7 @@ func Default() Config {
 		Prompts:    Prompts{HeldOut: 256, MaxTokens: 1024},
 		Sampler:    Sampler{Backend: "native", N: 5, Temperature: 0.8, TopP: 0.95, MaxTokens: 2048, Batch: 256, Goal: "max"},
 		Ranker: Ranker{
-			Kind: "armorm", Heads: "float32", BatchTokens: 16384,
+			Kind: "armorm", NonFinite: "fail", Heads: "float32", BatchTokens: 16384,
 			Remote: Remote{Protocol: "openrlhf", Form: "template", Concurrency: 8, Timeout: 180},
 			Judge:  Judge{Method: "score", MaxTokens: 1024, Unparsed: "middle"},
 		},

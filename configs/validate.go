@@ -46,6 +46,7 @@ var rules = map[string]rule{
 	"ranker.model":              anything,
 	"ranker.heads":              oneOf("float32 model"),
 	"ranker.batch_tokens":       in("[1, inf)"),
+	"ranker.non_finite":         oneOf("fail drop"),
 	"ranker.remote.urls":        servers,
 	"ranker.remote.protocol":    oneOf("openrlhf vllm-classify vllm-pooling vllm-score sglang tei"),
 	"ranker.remote.form":        oneOf("template messages plain"),
@@ -60,7 +61,7 @@ var rules = map[string]rule{
 	"ranker.judge.max_tokens":   in("[1, inf)"),
 	"ranker.judge.unparsed":     oneOf("middle fail"),
 
-	"scale.method":   oneOf("minmax quantile affine"),
+	"scale.method":   oneOf("minmax quantile affine identity"),
 	"scale.scope":    oneOf("first-iteration refit per-prompt"),
 	"scale.low":      in("(-inf, inf)"),
 	"scale.high":     in("(-inf, inf)"),
@@ -119,6 +120,7 @@ func (c Config) ranges() Errors {
 		fail(message != "", l.path, "%s", message)
 	}
 	fail(c.Scale.Low >= c.Scale.High, "scale.low", "%v is not below scale.high, %v", c.Scale.Low, c.Scale.High)
+	fail(c.Scale.Fixed() && c.Scale.Scope == "per-prompt", "scale.scope", "per-prompt has no use: scale.method %s is the same for every prompt", c.Scale.Method)
 	fail(c.DPO.MaxPromptLength >= c.DPO.MaxLength, "dpo.max_prompt_length",
 		"%d leaves no room for a response in dpo.max_length, %d", c.DPO.MaxPromptLength, c.DPO.MaxLength)
 	fail(c.DPO.MicroTokens < c.DPO.MaxLength, "dpo.micro_tokens",

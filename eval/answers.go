@@ -63,11 +63,11 @@ func answers(in Input) []prompt {
 func (p Policy) first(promptID, goal string) answer {
 	for i, s := range p.Samples {
 		if s.PromptID == promptID && goalName(s.Goal) == goal {
-			r := p.reward(i)
-			return answer{
-				Given: true, Text: cut(s.Text, shownText), Reward: fmt.Sprintf("%.1f", r),
-				Heat: int(min(9, max(0, r-1))), Cut: s.Finish == table.FinishLength,
+			a := answer{Given: true, Text: cut(s.Text, shownText), Reward: "–", Cut: s.Finish == table.FinishLength}
+			if r := p.reward(i); finite(r) {
+				a.Reward, a.Heat = fmt.Sprintf("%.1f", r), int(min(9, max(0, r-1)))
 			}
+			return a
 		}
 	}
 	return answer{}

@@ -39,5 +39,7 @@
 //	parse/P[/G]               share of answers whose every sentence parses
 //	length/P[/G]              mean response tokens
 //	train/C/…                 end of the training curve: mean of its last tenth
-//	scale/S/…                 the map to 1–10: limits, shares clipped and tied, drift of the raw mean
+//	unscored/P[/G]            share of answers without a finite score; means leave them out
+//	scale/S[/A]/…             the map to 1–10: limits, shares clipped, unscored and tied, and the drift
+//	                          of mean and quantiles, raw and mapped, from the first iteration's
 package eval

@@ -22,8 +22,8 @@ func synthetic() eval.Input {
 		},
 		Artifacts: []eval.Artifact{{Name: "policy of iteration 2", Path: "artifacts/policy-2"}, {Name: "pairs of iteration 1", Path: "artifacts/pairs-1"}},
 		Scales: []eval.Scale{
-			{Name: "iter-1", Low: 0.12, High: 0.81, Rows: 1280, ClippedLow: 38, ClippedHigh: 38, Mean: 0.44, Pairs: 511, Ties: 1},
-			{Name: "iter-2", Low: 0.12, High: 0.81, Rows: 1280, ClippedLow: 20, ClippedHigh: 402, Mean: 0.69, Pairs: 498, Ties: 14},
+			{Name: "iter-1", Low: 0.12, High: 0.81, Rows: 1280, ClippedLow: 38, ClippedHigh: 38, Raw: eval.Spread{0.44, 0.14, 0.45, 0.8}, Mapped: eval.Spread{5.1, 1.3, 5.2, 9.9}, Pairs: 511, Ties: 1},
+			{Name: "iter-2", Low: 0.12, High: 0.81, Rows: 1280, ClippedLow: 20, ClippedHigh: 402, Unscored: 3, Raw: eval.Spread{0.69, 0.3, 0.7, 0.95}, Mapped: eval.Spread{7.9, 3.3, 8.4, 10}, Pairs: 498, Ties: 14},
 		},
 	}
 	for i := range 64 {

@@ -85,10 +85,10 @@ func entry(values []float64, i int) (float64, bool) {
 	return values[i], true
 }
 
-// column reads a value of each row: its prompts, and the values.
+// column reads a value of each row that has one: their prompts, and the values.
 func (p Policy) column(rows []int, value func(row int) (float64, bool)) (prompts []string, values []float64) {
 	for _, r := range rows {
-		if v, ok := value(r); ok {
+		if v, ok := value(r); ok && finite(v) {
 			prompts, values = append(prompts, p.Samples[r].PromptID), append(values, v)
 		}
 	}
@@ -109,6 +109,9 @@ func always(f func(row int) float64) func(row int) (float64, bool) {
 }
 
 func (p Policy) mapped(row int) float64 { return p.Scores[row].Score }
+
+// unscored says whether the ranker could not place an answer.
+func (p Policy) unscored(row int) (holds, known bool) { return !finite(p.Scores[row].Score), true }
 
 func (p Policy) finished(row int) (holds, known bool) {
 	return p.Samples[row].Finish == table.FinishStop, true

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strconv"
+	"strings"
 
 	"radpo/internal/plot"
 	"radpo/internal/table"
@@ -211,14 +213,23 @@ func turnGrids(in Input, b book) []grid {
 }
 
 func scaleGrid(in Input, b book) grid {
-	columns := []string{"low", "high", "clipped-low", "clipped-high", "drift", "ties"}
+	columns := []string{"low", "high", "clipped-low", "clipped-high", "mean", "drift", "drift-p05", "drift-p95", "mapped", "drift-mapped", "unscored", "ties"}
 	g := grid{Title: "Score map", Columns: columns}
 	for _, s := range in.Scales {
-		row := gridRow{Name: s.Name}
+		row := gridRow{Name: strings.TrimSpace(s.Name + " " + spaced(s.Attribute))}
 		for _, c := range columns {
-			row.Cells = append(row.Cells, b.cellOf("scale/"+s.Name+"/"+c))
+			row.Cells = append(row.Cells, cell{Value: b.exact("scale/" + s.name() + "/" + c)})
 		}
 		g.Rows = append(g.Rows, row)
 	}
 	return g
+}
+
+// exact is a measure with three figures: a ranker's scale may be small.
+func (b book) exact(name string) string {
+	m, ok := b[name]
+	if !ok {
+		return "–"
+	}
+	return strings.Replace(strconv.FormatFloat(m.Value, 'g', 3, 64), "-", "−", 1)
 }

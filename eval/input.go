@@ -31,7 +31,7 @@ type Policy struct {
 	Name    string         // base, plain-1, iter-1, iter-2, …
 	Goal    []float64      // what it is asked for in use; empty: nothing
 	Samples []table.Sample // at several goals; an empty Goal asks for none
-	Scores  []table.Score  // the ranker's, row by row with Samples; Score is on 1–10
+	Scores  []table.Score  // the ranker's, row by row with Samples; Score is on 1–10, NaN where the ranker has none
 	Rule    []table.Score  // the exact rule's, likewise; Raw is the reward on 1–10; nil when the run has none
 }
 
@@ -49,15 +49,20 @@ type Unlearning struct {
 	Refs  []table.Ref // row by row with Pairs, under the policy of this name
 }
 
-// A Scale says how one iteration's raw scores became 1–10.
+// A Scale says how one column of an iteration's raw scores became 1–10.
 type Scale struct {
 	Name                    string  // iter-1, iter-2, …
-	Low, High               float64 // raw scores mapped to 1 and 10
-	Rows                    int64   // scored answers
+	Attribute               string  // empty: the overall score
+	Low, High               float64 // raw scores mapped to 1 and 10; NaN: each prompt has a map of its own
+	Rows                    int64   // answers
 	ClippedLow, ClippedHigh int64   // of Rows, beyond Low and High
-	Mean                    float64 // of the raw scores
-	Pairs, Ties             int64   // pairs kept, and dropped because their scores tie
+	Unscored                int64   // of Rows, without a finite score
+	Raw, Mapped             Spread
+	Pairs, Ties             int64 // of the overall score: pairs kept, and dropped because their scores tie
 }
+
+// A Spread says where values lie: their mean and three quantiles.
+type Spread struct{ Mean, P05, P50, P95 float64 }
 
 // A Timing is one stage of the run.
 type Timing struct {
@@ -104,7 +109,7 @@ func (in Input) check() error {
 		unique("curve", c.Name)
 	}
 	for _, s := range in.Scales {
-		unique("scale", s.Name)
+		unique("scale", s.Name+s.Attribute)
 	}
 	return errors.Join(errs...)
 }
@@ -122,7 +127,7 @@ func (p Policy) check(attributes []Attribute) error {
 		if !finite(s.Goal...) {
 			return fmt.Errorf("sample %d: goal %v is not finite", i, s.Goal)
 		}
-		if err := follows(p.Scores[i], s, p.Scores[i].Score, p.Scores[i].Raw); err != nil {
+		if err := follows(p.Scores[i], s); err != nil {
 			return fmt.Errorf("score %d: %w", i, err)
 		}
 		if p.Rule == nil {

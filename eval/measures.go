@@ -2,6 +2,7 @@ package eval
 
 import (
 	"path"
+	"slices"
 
 	"radpo/internal/table"
 )
@@ -29,6 +30,7 @@ func Measures(in Input) ([]table.Measure, error) {
 	}
 	s.unlearning(in.Unlearning)
 	for _, p := range in.Policies {
+		s.rates(p, "unscored/"+p.Name, p.unscored)
 		s.rates(p, "finish/"+p.Name, p.finished)
 		s.rates(p, "parse/"+p.Name, p.parsed)
 		s.means(p, "length/"+p.Name, always(p.tokens))
@@ -100,7 +102,7 @@ func (s *sheet) gains(policies []Policy) {
 func (p Policy) on(q Policy, rows []int) func(row int) (float64, bool) {
 	answered := map[string]bool{}
 	for _, r := range rows {
-		answered[q.Samples[r].PromptID] = true
+		answered[q.Samples[r].PromptID] = finite(q.reward(r)) || answered[q.Samples[r].PromptID]
 	}
 	return func(row int) (float64, bool) { return p.reward(row), answered[p.Samples[row].PromptID] }
 }
@@ -111,13 +113,13 @@ func (s *sheet) agreement(p Policy, attributes []Attribute) {
 	if p.Rule == nil {
 		return
 	}
-	rows := p.all()
+	rows := slices.DeleteFunc(p.all(), func(row int) bool { return !finite(p.Scores[row].Raw) })
 	prompts, rule := p.column(rows, always(p.reward))
 	_, ranker := p.column(rows, always(func(row int) float64 { return p.Scores[row].Raw }))
 	s.add("ranker/"+p.Name+"/spearman", prompts, spearman(ranker, rule))
 	for _, a := range attributes {
 		var both []int
-		for _, r := range rows {
+		for _, r := range p.all() {
 			_, okRanker := entry(p.Scores[r].Attributes, a.Ranker)
 			_, okRule := entry(p.Rule[r].Attributes, a.Rule)
 			if okRanker && okRule {
@@ -127,19 +129,5 @@ func (s *sheet) agreement(p Policy, attributes []Attribute) {
 		prompts, ranker := p.column(both, func(r int) (float64, bool) { return entry(p.Scores[r].Attributes, a.Ranker) })
 		_, rule := p.column(both, func(r int) (float64, bool) { return entry(p.Rule[r].Attributes, a.Rule) })
 		s.add("ranker/"+p.Name+"/spearman/"+a.Name, prompts, spearman(ranker, rule))
-	}
-}
-
-// scales adds how each iteration's raw scores were mapped. Drift is the raw
-// mean less the first iteration's.
-func (s *sheet) scales(scales []Scale) {
-	for _, c := range scales {
-		name := "scale/" + c.Name
-		s.fixed(name+"/low", c.Low, c.Rows)
-		s.fixed(name+"/high", c.High, c.Rows)
-		s.fixed(name+"/clipped-low", float64(c.ClippedLow)/float64(c.Rows), c.Rows)
-		s.fixed(name+"/clipped-high", float64(c.ClippedHigh)/float64(c.Rows), c.Rows)
-		s.fixed(name+"/drift", c.Mean-scales[0].Mean, c.Rows)
-		s.fixed(name+"/ties", float64(c.Ties)/float64(c.Pairs+c.Ties), c.Pairs+c.Ties)
 	}
 }

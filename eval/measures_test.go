@@ -226,8 +226,10 @@ func TestUnlearning(t *testing.T) {
 func TestScalesAndCurves(t *testing.T) {
 	ms := measured(t, eval.Input{
 		Scales: []eval.Scale{
-			{Name: "iter-1", Low: -1, High: 3, Rows: 100, ClippedLow: 3, ClippedHigh: 4, Mean: 1, Pairs: 45, Ties: 5},
-			{Name: "iter-2", Low: -1, High: 3, Rows: 100, Mean: 1.75, Pairs: 50},
+			{Name: "iter-1", Low: -1, High: 3, Rows: 100, ClippedLow: 3, ClippedHigh: 4, Raw: eval.Spread{Mean: 1, P95: 2}, Mapped: eval.Spread{Mean: 5}, Pairs: 45, Ties: 5},
+			{Name: "iter-1", Attribute: "wit", Low: 0, High: 1, Rows: 100, ClippedHigh: 7, Raw: eval.Spread{Mean: .5}},
+			{Name: "iter-2", Low: -1, High: 3, Rows: 100, Unscored: 6, Raw: eval.Spread{Mean: 1.75, P95: 2.5}, Mapped: eval.Spread{Mean: 7}, Pairs: 50},
+			{Name: "iter-2", Attribute: "wit", Low: math.NaN(), High: math.NaN(), Rows: 100, Raw: eval.Spread{Mean: .25}},
 		},
 		Curves: []eval.Curve{{Name: "iter-1", Steps: func() (steps []eval.Step) {
 			for i := range 20 {
@@ -239,12 +241,40 @@ func TestScalesAndCurves(t *testing.T) {
 	for name, want := range map[string]float64{
 		"scale/iter-1/clipped-low": 0.03, "scale/iter-1/clipped-high": 0.04, "scale/iter-1/ties": 0.1,
 		"scale/iter-1/drift": 0, "scale/iter-2/drift": 0.75, "scale/iter-2/low": -1, "scale/iter-2/high": 3,
+		"scale/iter-2/drift-p95": 0.5, "scale/iter-2/mean": 1.75, "scale/iter-2/mapped": 7, "scale/iter-2/drift-mapped": 2, "scale/iter-2/unscored": 0.06,
+		"scale/iter-1/wit/clipped-high": 0.07, "scale/iter-2/wit/drift": -0.25,
 		"train/iter-1/steps": 20, "train/iter-1/loss": 1.5,
 	} {
 		if m, ok := ms[name]; !ok || math.Abs(m.Value-want) > 1e-9 {
 			t.Errorf("%s is %g, want %g", name, m.Value, want)
 		}
 	}
+}
+
+// TestUnscored: answers without a score are counted, and left out of means and
+// correlations.
+func TestUnscored(t *testing.T) {
+	in := synthetic()
+	all := measured(t, in)
+	p := &in.Policies[0]
+	p.Scores[3].Score, p.Scores[3].Raw = math.NaN(), math.Inf(1)
+	some := measured(t, in)
+	if got, want := some["unscored/base"].Value, 1/float64(len(p.Scores)); got != want {
+		t.Errorf("unscored/base is %g, want %g", got, want)
+	}
+	if all["unscored/base"].Value != 0 {
+		t.Error("answers count as unscored that have scores")
+	}
+	for _, name := range []string{"ranker/base/no-goal", "ranker/base/spearman"} {
+		if got, want := some[name].N, all[name].N-1; got != want {
+			t.Errorf("%s is of %d answers, want %d", name, got, want)
+		}
+	}
+	for i := range in.Policies {
+		in.Policies[i].Rule = nil
+	}
+	measured(t, in)
+	render(t, in)
 }
 
 // TestSeeds: one seed gives the same intervals, another seed others, and the

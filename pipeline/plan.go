@@ -115,7 +115,7 @@ func (l *loop) scale(name, raw, first string) string {
 	if l.Scale.Scope != "first-iteration" {
 		first = ""
 	}
-	c := ranker.ScaleConfig{Scale: l.Scale, Ranker: l.Ranker.Kind, Attributes: l.Augment.Attributes}
+	c := ranker.ScaleConfig{Scale: l.Scale, Ranker: l.Ranker.Kind, NonFinite: l.Ranker.NonFinite, Attributes: l.Augment.Attributes}
 	return l.add(ranker.Scale.With(c, name, raw, first))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -198,14 +199,30 @@ func (g *gallery) scales(in *eval.Input) error {
 		if err != nil {
 			return err
 		}
-		s := eval.Scale{Name: e.name, Rows: int64(scores.Len()), Mean: fitted.Mean, Pairs: int64(counts.Pairs), Ties: int64(counts.Tie)}
-		s.ClippedLow, s.ClippedHigh = fitted.ClippedLow, fitted.ClippedHigh
-		if len(fitted.Maps) > 0 {
-			s.Low, s.High = fitted.Maps[0].From, fitted.Maps[0].To
-		}
-		in.Scales = append(in.Scales, s)
+		in.Scales = append(in.Scales, scalesOf(e.name, fitted, counts)...)
 	}
 	return nil
+}
+
+// scalesOf is an iteration's map, and those of its attributes.
+func scalesOf(name string, fitted ranker.Scaling, counts augment.Counts) []eval.Scale {
+	out := make([]eval.Scale, len(fitted.Columns))
+	for k, c := range fitted.Columns {
+		out[k] = eval.Scale{
+			Name: name, Attribute: c.Name, Low: math.NaN(), High: math.NaN(), Rows: fitted.Rows,
+			ClippedLow: c.ClippedLow, ClippedHigh: c.ClippedHigh, Unscored: fitted.NonFinite(),
+			Raw: spreadOf(c.Raw), Mapped: spreadOf(c.Mapped),
+		}
+		if k < len(fitted.Maps) {
+			out[k].Low, out[k].High = fitted.Maps[k].From, fitted.Maps[k].To
+		}
+	}
+	out[0].Attribute, out[0].Pairs, out[0].Ties = "", int64(counts.Pairs), int64(counts.Tie)
+	return out
+}
+
+func spreadOf(s ranker.Spread) eval.Spread {
+	return eval.Spread{Mean: s.Mean, P05: s.Low, P50: s.Median, P95: s.High}
 }
 
 func (g *gallery) artifacts(in *eval.Input) error {

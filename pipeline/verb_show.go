@@ -15,13 +15,15 @@ import (
 	"text/tabwriter"
 	"unicode"
 
+	"radpo/augment"
 	"radpo/dpo"
 	"radpo/internal/table"
+	"radpo/ranker"
 )
 
 // Show prints what a folder holds: of a run folder its artifacts, or with a
-// stage named that stage's newest artifact; of a table its first limit rows,
-// all for 0; of a model its training metrics. Rows are readable, or JSON
+// stage named that stage's newest artifact; of a table how it came out and its
+// first limit rows, all for 0; of a model its training metrics. Rows are readable, or JSON
 // objects, one a line.
 func Show(dir, stage string, limit int, asJSON bool, w io.Writer) error {
 	_, err := os.Stat(filepath.Join(dir, "artifacts"))
@@ -37,6 +39,11 @@ func Show(dir, stage string, limit int, asJSON bool, w io.Writer) error {
 	}
 	if asJSON {
 		return showRows(dir, limit, w)
+	}
+	if note := noteOf(dir); note != "" {
+		if _, err := fmt.Fprintln(w, note); err != nil {
+			return err
+		}
 	}
 	var lines bytes.Buffer
 	if err := showRows(dir, limit, &lines); err != nil {
@@ -111,6 +118,21 @@ func contents(dir string) string {
 		return "a trained policy"
 	}
 	return "a folder"
+}
+
+// noteOf is what the stage that made a table says of it.
+func noteOf(dir string) string {
+	if t, err := table.Open[table.Score](dir); err == nil {
+		if s, err := ranker.ReadScaling(t.Meta()); err == nil {
+			return s.String()
+		}
+	}
+	if t, err := table.Open[table.Pair](dir); err == nil {
+		if c, err := augment.ReadCounts(t.Meta()); err == nil {
+			return c.String()
+		}
+	}
+	return ""
 }
 
 // A kind is one of our tables.

@@ -31,7 +31,7 @@ func (r Request) check() error {
 
 // A Rating is the ranker's word on one response.
 type Rating struct {
-	Score        float64
+	Score        float64   // NaN: the ranker has none to give; see ranker.non_finite
 	Attributes   []float64 // raw, in the order of Names
 	Gating       []float64 // weight of each attribute; what else a ranker has to say
 	Coefficients []float64 // of the raw attributes: Score = Σ Coefficients·Attributes; nil: no such sum

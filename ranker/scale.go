@@ -1,13 +1,12 @@
 package ranker
 
 import (
-	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 
 	"radpo/configs"
 	"radpo/internal/table"
+	"radpo/internal/torch"
 )
 
 // A Map turns raw values of one column into low … high: low at From, high at
@@ -25,28 +24,11 @@ func (m Map) At(raw float64) float64 {
 	if m.From == m.To {
 		return (m.Low + m.High) / 2
 	}
-	v := m.Low + (raw-m.From)/(m.To-m.From)*(m.High-m.Low)
-	return min(max(v, m.Low), m.High)
-}
-
-// A Scaling is how a table's scores were mapped; it is kept with the table.
-type Scaling struct {
-	Maps        []Map   `json:"maps"`         // the score's, then one an attribute; none for scope per-prompt
-	ClippedLow  int64   `json:"clipped_low"`  // scores below the map's range
-	ClippedHigh int64   `json:"clipped_high"` // and above
-	Mean        float64 `json:"mean"`         // of the raw scores
-}
-
-// scaling is where a table's metadata keeps its Scaling.
-const scaling = "scaling"
-
-// ReadScaling is the Scaling of a table of mapped scores.
-func ReadScaling(meta map[string]string) (Scaling, error) {
-	var s Scaling
-	if err := json.Unmarshal([]byte(meta[scaling]), &s); err != nil {
-		return s, fmt.Errorf("the scores table has no scaling in its metadata: %w", err)
+	v := raw // exact where the scales are one
+	if m.From != m.Low || m.To != m.High {
+		v = m.Low + (raw-m.From)/(m.To-m.From)*(m.High-m.Low)
 	}
-	return s, nil
+	return min(max(v, m.Low), m.High)
 }
 
 // Column is the place of an attribute among those of a kind of ranker. The
@@ -77,28 +59,30 @@ func columns(kind string, attributes []string) ([]int, error) {
 }
 
 // Fit makes the maps for rows: one for the score and one for each of columns.
+// Rows without a score are left out.
 func Fit(c configs.Scale, rows []table.Score, at []int, labels []string) ([]Map, error) {
-	raw := make([]float64, len(rows))
-	for i, r := range rows {
-		raw[i] = r.Raw
-	}
-	m, err := fit(c, "score", raw)
-	if err != nil {
-		return nil, err
-	}
-	maps := []Map{m}
-	for k, column := range at {
-		values := make([]float64, len(rows))
-		for i, r := range rows {
-			values[i] = r.Attributes[column]
+	values := make([][]float64, len(at)+1)
+	for _, r := range rows {
+		if lack(r, at, labels) != "" {
+			continue
 		}
-		if m, err = fit(c, labels[k], values); err != nil {
+		values[0] = append(values[0], r.Raw)
+		for k, column := range at {
+			values[k+1] = append(values[k+1], r.Attributes[column])
+		}
+	}
+	maps := make([]Map, len(values))
+	for k, name := range mapped(labels) {
+		var err error
+		if maps[k], err = fit(c, name, values[k]); err != nil {
 			return nil, err
 		}
-		maps = append(maps, m)
 	}
 	return maps, nil
 }
+
+// mapped are the names of the columns that have maps.
+func mapped(labels []string) []string { return append([]string{"score"}, labels...) }
 
 func fit(c configs.Scale, name string, values []float64) (Map, error) {
 	m := Map{Name: name, Low: c.Low, High: c.High}
@@ -113,8 +97,10 @@ func fit(c configs.Scale, name string, values []float64) (Map, error) {
 		m.From, m.To = quantile(sorted, c.Quantile), quantile(sorted, 1-c.Quantile)
 	case c.Method == "affine":
 		m.From, m.To = (c.Low-c.Offset)/c.Slope, (c.High-c.Offset)/c.Slope
+	case c.Method == "identity":
+		m.From, m.To = c.Low, c.High
 	default:
-		return m, fmt.Errorf("scale.method %q: want minmax, quantile or affine", c.Method)
+		return m, fmt.Errorf("scale.method %q: want minmax, quantile, affine or identity", c.Method)
 	}
 	return m, nil
 }
@@ -128,60 +114,38 @@ func quantile(sorted []float64, p float64) float64 {
 	return sorted[below] + (at-float64(below))*(sorted[above]-sorted[below])
 }
 
-// apply maps rows in place.
-func apply(rows []table.Score, maps []Map, at []int) {
-	for i := range rows {
-		rows[i].Score = maps[0].At(rows[i].Raw)
-		rows[i].Levels = make([]float64, len(at))
-		for k, column := range at {
-			rows[i].Levels[k] = maps[k+1].At(rows[i].Attributes[column])
+// lack is why a row has no place on a scale, such as NaN or "honesty +Inf";
+// empty: it has one.
+func lack(r table.Score, at []int, labels []string) string {
+	if !torch.Finite(r.Raw) {
+		return fmt.Sprint(r.Raw)
+	}
+	for k, column := range at {
+		if v := r.Attributes[column]; !torch.Finite(v) {
+			return fmt.Sprint(labels[k], " ", v)
 		}
 	}
+	return ""
 }
 
-// summarise counts what fell outside the score's map.
-func summarise(rows []table.Score, maps []Map) Scaling {
-	s := Scaling{Maps: maps}
+// check refuses rows that cannot be mapped: of another ranker, or, unless they
+// may be dropped, without a place on the scale.
+func check(rows []table.Score, at []int, labels []string, drop bool) error {
 	for _, r := range rows {
-		s.Mean += r.Raw / float64(len(rows))
-		if r.Raw < maps[0].From {
-			s.ClippedLow++
-		}
-		if r.Raw > maps[0].To {
-			s.ClippedHigh++
-		}
-	}
-	return s
-}
-
-// check refuses rows that cannot be mapped: scores that are not finite, and
-// attributes that are missing.
-func check(rows []table.Score, at []int) error {
-	for _, r := range rows {
-		values := []float64{r.Raw}
 		for _, column := range at {
 			if column >= len(r.Attributes) {
 				return fmt.Errorf("sample %d of prompt %s has %d attributes and no number %d: it is of another ranker", r.Sample, r.PromptID, len(r.Attributes), column)
 			}
-			values = append(values, r.Attributes[column])
 		}
-		for _, v := range values {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("sample %d of prompt %s has the score %v, which is no place on a scale; rank again", r.Sample, r.PromptID, v)
-			}
+		if why := lack(r, at, labels); why != "" && !drop {
+			return notFinite(r.PromptID, r.Sample, why)
 		}
 	}
 	return nil
 }
 
-// fits reports whether s has the maps of a score and the given attributes.
-func (s Scaling) fits(attributes []string) error {
-	have := make([]string, len(s.Maps))
-	for i, m := range s.Maps {
-		have[i] = m.Name
-	}
-	if want := append([]string{"score"}, attributes...); !slices.Equal(have, want) {
-		return fmt.Errorf("its maps are of %v, wanted are those of %v; fit new ones", have, want)
-	}
-	return nil
+// notFinite is the error of a response that cannot be scored.
+func notFinite(prompt string, sample int32, why string) error {
+	return fmt.Errorf("prompt %s: the score of sample %d is %s: the ranker's weights or its dtype are at fault; ranker.non_finite=drop leaves such responses out and counts them",
+		prompt, sample, why)
 }

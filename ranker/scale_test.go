@@ -2,8 +2,13 @@ package ranker
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"radpo/configs"
 	"radpo/internal/table"
@@ -19,6 +24,7 @@ func scores(raw ...float64) []table.Score {
 
 func TestMaps(t *testing.T) {
 	base := configs.Scale{Low: 1, High: 10, Quantile: 0.25, Slope: 10, Offset: 0.5}
+	nan, inf := math.NaN(), math.Inf(1)
 	tests := []struct {
 		method string
 		raw    []float64
@@ -27,7 +33,9 @@ func TestMaps(t *testing.T) {
 		{"minmax", []float64{0, 1, 2, 4}, []float64{1, 3.25, 5.5, 10}},
 		{"quantile", []float64{0, 1, 2, 3, 4}, []float64{1, 1, 5.5, 10, 10}},
 		{"affine", []float64{0.05, 0.5, 0.95, 2}, []float64{1, 5.5, 10, 10}},
+		{"identity", []float64{1, 7.3, 10.5, -2}, []float64{1, 7.3, 10, 1}},
 		{"minmax", []float64{3, 3}, []float64{5.5, 5.5}},
+		{"minmax", []float64{0, nan, 2, inf, 4}, []float64{1, nan, 5.5, nan, 10}},
 	}
 	for _, tt := range tests {
 		base.Method = tt.method
@@ -36,34 +44,74 @@ func TestMaps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		apply(rows, maps, []int{0})
+		newScaling("", []string{"minus"}).apply(rows, maps, []int{0}, []string{"minus"})
 		for i, r := range rows {
-			if math.Abs(r.Score-tt.want[i]) > 1e-9 {
-				t.Errorf("%s of %v: row %d is %v, want %v", tt.method, tt.raw, i, r.Score, tt.want[i])
+			if math.Abs(r.Score-tt.want[i]) > 1e-9 || math.IsNaN(r.Score) != math.IsNaN(tt.want[i]) || math.IsNaN(r.Levels[0]) != math.IsNaN(r.Score) {
+				t.Errorf("%s of %v: row %d is %v with level %v, want %v", tt.method, tt.raw, i, r.Score, r.Levels[0], tt.want[i])
 			}
 			if tt.method == "minmax" && math.Abs(r.Levels[0]-(11-r.Score)) > 1e-9 {
 				t.Errorf("%s: level %v beside score %v of the negated attribute", tt.method, r.Levels[0], r.Score)
 			}
 		}
 	}
+	if _, err := Fit(base, scores(nan), nil, nil); err == nil {
+		t.Error("a map was fitted to nothing")
+	}
 }
 
-// TestFirstMapStays: later scores outside the first table's range are clipped
-// and counted.
-func TestFirstMapStays(t *testing.T) {
-	c := configs.Scale{Method: "minmax", Low: 1, High: 10}
-	maps, err := Fit(c, scores(0, 1), nil, nil)
-	if err != nil {
-		t.Fatal(err)
+// TestMapsKeepOrder: whatever the method, a better raw score never becomes a
+// worse one.
+func TestMapsKeepOrder(t *testing.T) {
+	c := configs.Default().Scale
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, method := range []string{"minmax", "quantile", "affine", "identity"} {
+		raw := make([]float64, 200)
+		for i := range raw {
+			raw[i] = 5 * rng.NormFloat64()
+		}
+		slices.Sort(raw)
+		c.Method = method
+		m, err := fit(c, "score", raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range raw[1:] {
+			if m.At(raw[i]) > m.At(raw[i+1]) {
+				t.Errorf("%s maps %v to %v and %v to %v", method, raw[i], m.At(raw[i]), raw[i+1], m.At(raw[i+1]))
+			}
+		}
 	}
-	later := scores(-1, .5, 2, 3)
-	apply(later, maps, nil)
-	got := summarise(later, maps)
-	if got.ClippedLow != 1 || got.ClippedHigh != 2 || got.Mean != 1.125 {
-		t.Errorf("got %+v", got)
+}
+
+// TestScalingCounts holds every count and number of a table's Scaling to values
+// worked out by hand.
+func TestScalingCounts(t *testing.T) {
+	nan := math.NaN()
+	rows := scores(0, 4, 4, 2, 2, 2, nan, 1, 3, 7, -1)
+	for i, p := range []string{"a", "a", "a", "b", "b", "b", "c", "c", "c", "d", "d"} {
+		rows[i].PromptID = p
 	}
-	if later[1].Score != 5.5 || later[3].Score != 10 {
-		t.Errorf("got scores %v and %v", later[1].Score, later[3].Score)
+	rows[8].Attributes[1] = math.Inf(-1)
+	maps := []Map{{Name: "score", From: 0, To: 4, Low: 1, High: 10}, {Name: "wit", From: 0, To: 8, Low: 1, High: 10}}
+	labels, at := []string{"wit"}, []int{1}
+	s := newScaling("rule", labels)
+	s.Maps = maps
+	s.apply(rows, maps, at, labels)
+	s.summarise(rows, at, labels)
+	want := Scaling{
+		Ranker: "rule", Maps: maps, Rows: 11, Prompts: 4, Tied: 2, Flat: 1, Lost: map[string]int64{"NaN": 1, "wit -Inf": 1},
+		Columns: []Outcome{
+			{Name: "score", ClippedLow: 1, ClippedHigh: 1, Raw: Spread{21. / 9, -1, -0.6, 2, 5.8, 7}, Mapped: Spread{5.75, 1, 1, 5.5, 10, 10}},
+			{Name: "wit", ClippedLow: 1, ClippedHigh: 1, Raw: Spread{42. / 9, -2, -1.2, 4, 11.6, 14}, Mapped: Spread{5.75, 1, 1, 5.5, 10, 10}},
+		},
+	}
+	if d := cmp.Diff(*s, want, cmpopts.EquateApprox(0, 1e-9)); d != "" {
+		t.Errorf("(-got +want):\n%s", d)
+	}
+	const line = "11 scores of 4 prompts by rule: 0 to 4 become 1 to 10, clipped 9.1 % low and 9.1 % high; mean 2.333 becomes 5.75; " +
+		"ties for best or worst in 2 prompts, 1 with one score throughout; 2 not scored map[NaN:1 wit -Inf:1]"
+	if got := s.String(); got != line {
+		t.Errorf("got  %s\nwant %s", got, line)
 	}
 }
 
@@ -100,18 +148,22 @@ func TestCheck(t *testing.T) {
 	for i := range rows {
 		rows[i].PromptID, rows[i].Sample = "p", int32(i)
 	}
-	if err := check(rows, []int{1}); err != nil {
+	wit := []string{"wit"}
+	if err := check(rows, []int{1}, wit, false); err != nil {
 		t.Errorf("got %v", err)
 	}
-	if err := check(rows, []int{2}); err == nil || !strings.Contains(err.Error(), "sample 0 of prompt p has 2 attributes") {
+	if err := check(rows, []int{2}, wit, true); err == nil || !strings.Contains(err.Error(), "sample 0 of prompt p has 2 attributes") {
 		t.Errorf("a missing attribute: got %v", err)
 	}
 	rows[1].Attributes[0] = math.Inf(1)
-	if err := check(rows, []int{1}); err != nil {
+	if err := check(rows, []int{1}, wit, false); err != nil {
 		t.Errorf("an attribute that is not asked for: got %v", err)
 	}
-	if err := check(rows, []int{0}); err == nil || !strings.Contains(err.Error(), "sample 1 of prompt p has the score +Inf") {
+	if err := check(rows, []int{0}, wit, false); err == nil || !strings.Contains(err.Error(), "prompt p: the score of sample 1 is wit +Inf") {
 		t.Errorf("an infinite attribute: got %v", err)
+	}
+	if err := check(rows, []int{0}, wit, true); err != nil {
+		t.Errorf("an infinite attribute that may be dropped: got %v", err)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 // Stage reads prompts, samples and, unless it is the rule, a reward model, and
 // writes a table of raw scores, a row a sample in their order.
-var Stage = flow.Kind[Config]{Name: "rank", Version: 3, Run: run}
+var Stage = flow.Kind[Config]{Name: "rank", Version: 4, Run: run}
 
 // A Config is what raw scores depend on besides what the stage reads.
 type Config struct {
@@ -27,8 +27,20 @@ type Config struct {
 	Device         string          `json:"device"`
 }
 
-// attributes is where a table's metadata lists the names of its attributes.
-const attributes = "attributes"
+// Where a table's metadata says whose scores it holds: the names of the
+// attributes, and the ranker's kind with its model's fingerprint.
+const (
+	attributes = "attributes"
+	rankedBy   = "ranker"
+)
+
+// ranker names who scores.
+func (c Config) ranker(in flow.In) string {
+	if in.At(2) == "" {
+		return c.Kind
+	}
+	return c.Kind + " " + in.Print(2).Short()
+}
 
 // segment is how many prompts one committed part holds: what a kill loses.
 const segment = 64
@@ -62,11 +74,11 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 		if err != nil {
 			return err
 		}
-		parts, err := segments(ctx, s, r, requests, samples, out)
+		parts, err := c.segments(ctx, s, r, requests, samples, out)
 		if err != nil {
 			return err
 		}
-		return gather(ctx, parts, r.Names(), out.Dir())
+		return gather(ctx, parts, c.ranker(in), r.Names(), out.Dir())
 	})
 }
 
@@ -99,7 +111,7 @@ func join(prompts string, samples []table.Sample) ([]Request, error) {
 }
 
 // segments rates what earlier runs have not, and returns a table a segment.
-func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request, samples []table.Sample, out *flow.Out) (parts []string, err error) {
+func (c Config) segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request, samples []table.Sample, out *flow.Out) (parts []string, err error) {
 	bar := progress.Start(ctx, int64(len(requests)), "prompts")
 	defer bar.Done()
 	for i := 0; i*segment < len(requests); i++ {
@@ -113,7 +125,7 @@ func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request,
 		samples = samples[n:]
 		dir, old, err := out.Ensure(part, func(dir string) error {
 			ratings, err := r.Rank(ctx, s, batch)
-			if err == nil {
+			if err == nil && c.NonFinite != "drop" {
 				err = finite(own, ratings)
 			}
 			if err != nil {
@@ -134,9 +146,9 @@ func segments(ctx context.Context, s *torch.Scope, r Ranker, requests []Request,
 	return parts, nil
 }
 
-// gather joins the tables of segments in dir and says in its metadata what
-// they counted together.
-func gather(ctx context.Context, parts, names []string, dir string) error {
+// gather joins the tables of segments in dir and says in its metadata by whom
+// they are and what they counted together.
+func gather(ctx context.Context, parts []string, by string, names []string, dir string) error {
 	var all tally
 	for _, part := range parts {
 		t, err := readTally(part)
@@ -150,6 +162,7 @@ func gather(ctx context.Context, parts, names []string, dir string) error {
 	if err != nil {
 		return err
 	}
+	meta[rankedBy] = by
 	w, err := table.Create[table.Score](dir, meta)
 	if err != nil {
 		return err
@@ -162,12 +175,12 @@ func gather(ctx context.Context, parts, names []string, dir string) error {
 	return w.Close()
 }
 
-// finite refuses ratings that no map to 1–10 can place.
+// finite refuses ratings that have no place on a scale.
 func finite(samples []table.Sample, ratings [][]Rating) error {
 	for _, list := range ratings {
 		for _, r := range list {
 			if q := samples[0]; !torch.Finite(r.Score) {
-				return fmt.Errorf("prompt %s: the score of sample %d is %v: the ranker's weights or its dtype are at fault", q.PromptID, q.Sample, r.Score)
+				return notFinite(q.PromptID, q.Sample, fmt.Sprint(r.Score))
 			}
 			samples = samples[1:]
 		}
@@ -188,93 +201,4 @@ func write(dir string, samples []table.Sample, ratings [][]Rating, t tally) erro
 		return err
 	}
 	return table.WriteAll(dir, map[string]string{tallyKey: string(text)}, rows)
-}
-
-// Scale reads raw scores and, where the map was fitted before, the table that
-// holds it, and writes them mapped to 1–10.
-var Scale = flow.Kind[ScaleConfig]{Name: "scale", Version: 1, Run: runScale}
-
-// A ScaleConfig is what mapped scores depend on besides what the stage reads.
-type ScaleConfig struct {
-	configs.Scale `json:"scale"`
-	Ranker        string   `json:"ranker.kind"`
-	Attributes    []string `json:"augment.attributes"` // that goals are made of; none: the score alone
-}
-
-func runScale(ctx context.Context, c ScaleConfig, in flow.In, out *flow.Out) error {
-	raw, err := table.Open[table.Score](in.At(0))
-	if err != nil {
-		return err
-	}
-	rows, err := table.ReadAll[table.Score](in.At(0))
-	if err != nil {
-		return err
-	}
-	at, err := columns(c.Ranker, c.Attributes)
-	if err != nil {
-		return err
-	}
-	if err := check(rows, at); err != nil {
-		return err
-	}
-	result, err := c.scale(rows, at, in.At(1))
-	if err != nil {
-		return err
-	}
-	constants, err := json.Marshal(result)
-	if err != nil {
-		return err
-	}
-	meta := map[string]string{attributes: raw.Meta()[attributes], scaling: string(constants)}
-	return table.WriteAll(out.Dir(), meta, rows)
-}
-
-// scale maps rows in place, by the maps of the table at fitted if there is one.
-func (c ScaleConfig) scale(rows []table.Score, at []int, fitted string) (Scaling, error) {
-	if c.Scope == "per-prompt" {
-		return perPrompt(c.Scale, rows, at, c.Attributes)
-	}
-	if fitted == "" {
-		maps, err := Fit(c.Scale, rows, at, c.Attributes)
-		if err != nil {
-			return Scaling{}, err
-		}
-		apply(rows, maps, at)
-		return summarise(rows, maps), nil
-	}
-	t, err := table.Open[table.Score](fitted)
-	if err != nil {
-		return Scaling{}, err
-	}
-	first, err := ReadScaling(t.Meta())
-	if err != nil {
-		return Scaling{}, err
-	}
-	if err := first.fits(c.Attributes); err != nil {
-		return Scaling{}, fmt.Errorf("scale as %s: %w", fitted, err)
-	}
-	apply(rows, first.Maps, at)
-	return summarise(rows, first.Maps), nil
-}
-
-// perPrompt fits and maps the rows of each prompt alone: scores then say
-// nothing across prompts.
-func perPrompt(c configs.Scale, rows []table.Score, at []int, labels []string) (Scaling, error) {
-	var s Scaling
-	for i := 0; i < len(rows); {
-		j := i
-		for j < len(rows) && rows[j].PromptID == rows[i].PromptID {
-			j++
-		}
-		maps, err := Fit(c, rows[i:j], at, labels)
-		if err != nil {
-			return s, err
-		}
-		apply(rows[i:j], maps, at)
-		i = j
-	}
-	for _, r := range rows {
-		s.Mean += r.Raw / float64(len(rows))
-	}
-	return s, nil
 }

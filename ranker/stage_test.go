@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"radpo/configs"
 	"radpo/internal/flow"
 	"radpo/internal/table"
+	"radpo/internal/torch"
 )
 
 // create makes a table of rows.
@@ -94,6 +97,9 @@ func TestStage(t *testing.T) {
 	if err := json.Unmarshal([]byte(scores.Meta()["attributes"]), &names); err != nil || !slices.Equal(names, objectives[:]) {
 		t.Errorf("attributes are %v (%v)", names, err)
 	}
+	if by := scores.Meta()[rankedBy]; !regexp.MustCompile(`^armorm [0-9a-f]{8}$`).MatchString(by) {
+		t.Errorf("scored by %q, want the kind and the model's fingerprint", by)
+	}
 	i := 0
 	for r, err := range scores.Rows() {
 		if err != nil {
@@ -121,6 +127,52 @@ func TestStage(t *testing.T) {
 	}
 	if bytesOf(t, resumed) != bytesOf(t, dir) {
 		t.Error("the resumed table has other bytes")
+	}
+}
+
+// undecided scores every response NaN.
+type undecided struct{}
+
+func (undecided) Names() []string { return nil }
+
+func (undecided) Rank(_ context.Context, _ *torch.Scope, requests []Request) ([][]Rating, error) {
+	out := make([][]Rating, len(requests))
+	for i, r := range requests {
+		out[i] = slices.Repeat([]Rating{{Score: math.NaN()}}, len(r.Responses))
+	}
+	return out, nil
+}
+
+// TestNonFinite: such a score is an error, or is kept for the stages behind to
+// leave out.
+func TestNonFinite(t *testing.T) {
+	stage := flow.Kind[Config]{Name: "rank", Run: func(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
+		samples, err := table.ReadAll[table.Sample](in.At(1))
+		if err != nil {
+			return err
+		}
+		requests, err := join(in.At(0), samples)
+		if err != nil {
+			return err
+		}
+		parts, err := c.segments(ctx, nil, undecided{}, requests, samples, out)
+		if err != nil {
+			return err
+		}
+		return gather(ctx, parts, "undecided", nil, out.Dir())
+	}}
+	plan := ranking(t, 2)[:2]
+	_, err := made(t.Context(), t, t.TempDir(), append(plan, stage.With(Config{Ranker: configs.Ranker{NonFinite: "fail"}}, "raw", "prompts", "samples"))...)
+	if err == nil || !strings.Contains(err.Error(), "prompt p00: the score of sample 0 is NaN") {
+		t.Errorf("got %v", err)
+	}
+	dir, err := made(t.Context(), t, t.TempDir(), append(plan, stage.With(Config{Ranker: configs.Ranker{NonFinite: "drop"}}, "raw", "prompts", "samples"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := table.ReadAll[table.Score](dir)
+	if err != nil || len(rows) != 6 || !math.IsNaN(rows[5].Raw) {
+		t.Errorf("got %v, %v", rows, err)
 	}
 }
 
@@ -173,12 +225,63 @@ func TestScaleStage(t *testing.T) {
 			t.Errorf("row %d is %v, want %v", i, rows[i].Score, want)
 		}
 	}
-	of, err := table.Open[table.Score](second)
+	got := scalingOf(t, second)
+	if of := got.Columns[0]; of.ClippedLow != 1 || of.ClippedHigh != 1 || got.Fitted != 3 || got.Maps[0].To != 2 {
+		t.Errorf("got %+v", got)
+	}
+	if d := got.Drift; math.Abs(d.Raw.Mean-2./3) > 1e-9 || d.Raw.Max != 3 || d.Mapped.Mean != 0 {
+		t.Errorf("drift %+v", d)
+	}
+	if first := scalingOf(t, first); first.Drift.Raw != (Spread{}) || first.Fitted != 3 {
+		t.Errorf("the first table has %+v", first)
+	}
+}
+
+func scalingText(t *testing.T, dir string) string {
+	t.Helper()
+	of, err := table.Open[table.Score](dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ReadScaling(of.Meta()); err != nil || got.ClippedLow != 1 || got.ClippedHigh != 1 {
-		t.Errorf("got %+v, %v", got, err)
+	return of.Meta()[scaling]
+}
+
+func scalingOf(t *testing.T, dir string) Scaling {
+	t.Helper()
+	s, err := ReadScaling(map[string]string{scaling: scalingText(t, dir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestScalePerPrompt maps zero-sum scores, as PairRM's, each prompt by its own
+// range: the best is 10 everywhere. One without a score gets none.
+func TestScalePerPrompt(t *testing.T) {
+	rows := scores(-.1, .1, -3, 0, 3, math.NaN(), math.NaN())
+	for i, p := range []string{"a", "a", "b", "b", "b", "b", "c"} {
+		rows[i].PromptID = p
+	}
+	c := ScaleConfig{Scale: configs.Scale{Method: "minmax", Scope: "per-prompt", Low: 1, High: 10}, Ranker: "rule", NonFinite: "drop"}
+	dir, err := scaled(t, rows, "", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := table.ReadAll[table.Score](dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []float64{1, 10, 1, 5.5, 10, math.NaN(), math.NaN()} {
+		if got[i].Score != want && !(math.IsNaN(got[i].Score) && math.IsNaN(want)) {
+			t.Errorf("row %d is %v, want %v", i, got[i].Score, want)
+		}
+	}
+	if s := scalingOf(t, dir); s.NonFinite() != 2 || s.Prompts != 3 || len(s.Maps) != 0 || s.Fitted != 5 {
+		t.Errorf("got %+v", s)
+	}
+	c.NonFinite = "fail"
+	if _, err := scaled(t, rows, "", c); err == nil || !strings.Contains(err.Error(), "prompt b: the score of sample 0 is NaN") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -187,6 +290,11 @@ func TestScaleStageRefuses(t *testing.T) {
 	c := ScaleConfig{Scale: configs.Scale{Method: "minmax", Scope: "first-iteration", Low: 1, High: 10}, Ranker: "rule"}
 	plain, err := scaled(t, scores(0, 1), "", c)
 	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "other")
+	text := strings.Replace(scalingText(t, plain), `"ranker":""`, `"ranker":"armorm 0a1b2c3d"`, 1)
+	if err := table.WriteAll(other, map[string]string{scaling: text}, scores(0, 1)); err != nil {
 		t.Fatal(err)
 	}
 	c.Scope = "per-prompt"
@@ -205,6 +313,7 @@ func TestScaleStageRefuses(t *testing.T) {
 		"other attributes": {more, plain, "its maps are of [score], wanted are those of [score " + more.Attributes[0] + "]"},
 		"per prompt":       {c, alone, "its maps are of []"},
 		"raw":              {c, create(t, scores(0, 1)), "has no scaling in its metadata"},
+		"another ranker":   {c, other, "its maps were fitted to scores by armorm 0a1b2c3d, these are by "},
 	} {
 		if _, err := scaled(t, scores(0, 1), tt.fitted, tt.c); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", name, err, tt.want)

@@ -14,7 +14,11 @@ func rankVerb() *cobra.Command {
 ranker has them, score on 1-10. The model folder's architecture says which
 ranker it is; --kind rule is the exact rule of the built-in world. Scores map to
 1-10 by settings under scale., fitted to these samples or, with --scale-from,
-as an earlier table's were.` + resuming,
+as an earlier table's were; the log says what was clipped and how far scores lie
+from those that the map was fitted to. Scores that compare only responses to one
+prompt, as PairRM's do, need --set scale.scope=per-prompt. A response without a
+finite score is an error or, with --set ranker.non_finite=drop, has none on 1-10
+and is left out by the stages behind.` + resuming,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkKind(kind, a.Model); err != nil {

@@ -58,7 +58,7 @@ func (w world) segment(ctx context.Context, n int, in In, out *Out) error {
 			return err
 		}
 		name := fmt.Sprintf("segment-%05d", i)
-		text := fmt.Sprintf("%d of %s\n", i, in.Fingerprint(in.inputs[0].name).Short())
+		text := fmt.Sprintf("%d of %s\n", i, in.Print(0).Short())
 		dir, old, err := out.Ensure(name, func(dir string) error { return w.write(dir, "text", text) })
 		if err != nil {
 			return err

@@ -116,6 +116,15 @@ func (in In) At(i int) string {
 	return in.inputs[i].path
 }
 
+// Print is the fingerprint of entry i of the stage's reads; zero for one left
+// out.
+func (in In) Print(i int) Fingerprint {
+	if i < 0 || i >= len(in.inputs) {
+		return Fingerprint{}
+	}
+	return in.inputs[i].print
+}
+
 func (in In) find(name string) input {
 	for _, i := range in.inputs {
 		if i.name == name {
