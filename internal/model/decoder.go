@@ -41,6 +41,7 @@ var decoders = map[string]func(hf.Config) (*DecoderBody, error){
 	"Llama":   newLlama,
 	"Mistral": newMistral,
 	"Qwen2":   newQwen2,
+	"Qwen3":   newQwen3,
 }
 
 // newBody is the unbound body of f's architecture, one of decoders with head.

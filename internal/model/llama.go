@@ -10,7 +10,7 @@ import (
 
 // newLlama is the body of Llama (arXiv:2407.21783, section 3.2).
 func newLlama(c hf.Config) (*DecoderBody, error) {
-	return newLlamaLike(c, c.AttentionBias, c.AttentionBias, c.MLPBias)
+	return llamaLike(c, nn.NewAttention(c, c.AttentionBias, c.AttentionBias), c.MLPBias)
 }
 
 // A LlamaBlock is one layer of Llama and its relatives: two pre-normed
@@ -22,9 +22,9 @@ type LlamaBlock struct {
 	Feed      nn.GLU       `w:"mlp"` // SwiGLU
 }
 
-// newLlamaLike is a body of LlamaBlocks, with biases on q, k and v, on o, and
-// in the feed-forward layers where wanted.
-func newLlamaLike(c hf.Config, bias, outBias, feedBias bool) (*DecoderBody, error) {
+// llamaLike is a body of LlamaBlocks that are all alike: with this attention,
+// unbound, and with biases in the feed-forward layers where wanted.
+func llamaLike(c hf.Config, attention nn.Attention, feedBias bool) (*DecoderBody, error) {
 	if c.HiddenAct != "silu" {
 		return nil, fmt.Errorf("hidden_act %q is not supported here; %s's is silu", c.HiddenAct, c.ModelType)
 	}
@@ -32,7 +32,7 @@ func newLlamaLike(c hf.Config, bias, outBias, feedBias bool) (*DecoderBody, erro
 	for range c.NumHiddenLayers {
 		b.Blocks = append(b.Blocks, &LlamaBlock{
 			AttnNorm:  nn.NewRMSNorm(c.HiddenSize, c.RMSNormEps),
-			Attention: nn.NewAttention(c, bias, outBias),
+			Attention: attention,
 			FeedNorm:  nn.NewRMSNorm(c.HiddenSize, c.RMSNormEps),
 			Feed:      nn.NewGLU(c, feedBias, (*torch.Scope).SiLU),
 		})

@@ -24,6 +24,8 @@ type Attention struct {
 	K             Linear  `w:"k_proj"`
 	V             Linear  `w:"v_proj"`
 	O             Linear  `w:"o_proj"`
+	QNorm         RMSNorm `w:"q_norm"` // of each head's queries, [K], or none
+	KNorm         RMSNorm `w:"k_norm"`
 }
 
 // NewAttention is an unbound layer; bias says whether q, k and v have one, and
@@ -50,9 +52,13 @@ type Reach struct {
 
 // Forward maps x [B,T,D] to [B,T,D].
 func (a *Attention) Forward(s *torch.Scope, x torch.Tensor, r Reach) torch.Tensor {
-	q := r.Rotary.Apply(s, SplitHeads(s, a.Q.Forward(s, x), a.heads))  // [B,H,T,K]
-	k := r.Rotary.Apply(s, SplitHeads(s, a.K.Forward(s, x), a.groups)) // [B,G,T,K]
-	v := SplitHeads(s, a.V.Forward(s, x), a.groups)                    // [B,G,T,K]
+	q := SplitHeads(s, a.Q.Forward(s, x), a.heads)  // [B,H,T,K]
+	k := SplitHeads(s, a.K.Forward(s, x), a.groups) // [B,G,T,K]
+	v := SplitHeads(s, a.V.Forward(s, x), a.groups) // [B,G,T,K]
+	if a.QNorm.Weight.Shape != nil {
+		q, k = a.QNorm.Forward(s, q), a.KNorm.Forward(s, k)
+	}
+	q, k = r.Rotary.Apply(s, q), r.Rotary.Apply(s, k)
 	if r.KV != nil {
 		k, v = r.KV.Extend(s, r.Layer, k, v) // T grows to the whole history
 	}

@@ -22,7 +22,7 @@ import sys
 
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig
-from transformers import Gemma2Config, LlamaConfig, MistralConfig, Qwen2Config
+from transformers import Gemma2Config, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
 
 import record
 
@@ -58,6 +58,10 @@ SHAPES = {
     "gemma2": dict(
         config=Gemma2Config, num_key_value_heads=2, head_dim=16, sliding_window=7,
         query_pre_attn_scalar=12, attn_logit_softcapping=3.0, final_logit_softcapping=5.0,
+    ),
+    "qwen3": dict(
+        config=Qwen3Config, num_key_value_heads=2, head_dim=12, tie_word_embeddings=True,
+        use_sliding_window=True, sliding_window=7, max_window_layers=1,
     ),
 }  # fmt: skip
 
