@@ -46,7 +46,8 @@ type generated struct {
 // Generate reads rows of {prompt_ids} or {messages} and writes N rows of
 // {response_ids, text, logprobs, finish} for each, in order. A draw depends on
 // the prompt's ids, the sample's number and the seed alone. Stop ids are those
-// of generation_config.json, or config.json.
+// of generation_config.json, or config.json; messages add the end of turn of
+// the template that renders them.
 func Generate(ctx context.Context, m Model, o Sampling, in Lines, out io.Writer) error {
 	return m.with(func(f *hf.Folder, d torch.DType) error {
 		generation, err := f.GenerationConfig()
@@ -91,8 +92,8 @@ func Generate(ctx context.Context, m Model, o Sampling, in Lines, out io.Writer)
 	})
 }
 
-// prompts reads every row as token ids.
-func (t *text) prompts(in Lines) ([][]int32, error) {
+// prompts reads every row as a request for one response.
+func (t *text) prompts(in Lines) ([]sampler.Request, error) {
 	c, err := t.folder.Config()
 	if err != nil {
 		return nil, &InputError{err}
@@ -101,19 +102,22 @@ func (t *text) prompts(in Lines) ([][]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([][]int32, len(rows))
+	out := make([]sampler.Request, len(rows))
 	for i, l := range rows {
-		out[i] = l.row.Prompt
+		out[i] = sampler.Request{Prompt: l.row.Prompt}
 		if l.row.Messages != nil {
 			template, tokens, err := t.chat()
 			if err != nil {
 				return nil, err
 			}
-			if out[i], err = template.Encode(tokens, messages(l.row.Messages), true, false); err != nil {
+			if out[i].Prompt, err = template.Encode(tokens, messages(l.row.Messages), true, false); err != nil {
 				return nil, l.fault(err)
 			}
+			if id, ok := template.EndOfTurn(tokens); ok {
+				out[i].Stop = []int{int(id)}
+			}
 		}
-		if err := checkIDs("prompt_ids", out[i], c.VocabSize); err != nil {
+		if err := checkIDs("prompt_ids", out[i].Prompt, c.VocabSize); err != nil {
 			return nil, l.fault(err)
 		}
 	}
@@ -140,15 +144,17 @@ const together = 64
 
 // generateAll draws n samples of each prompt, prompts of similar length
 // together, and returns them in order.
-func generateAll(ctx context.Context, s *torch.Scope, p model.Policy, prompts [][]int32, n int, o sampler.Options) ([]response, error) {
+func generateAll(ctx context.Context, s *torch.Scope, p model.Policy, prompts []sampler.Request, n int, o sampler.Options) ([]response, error) {
 	out := make([]response, len(prompts)*n)
 	for first := 0; first < n; first += together {
 		count := min(together, n-first)
-		cost := func(i int) int { return (len(prompts[i]) + o.MaxTokens) * count }
+		cost := func(i int) int { return (len(prompts[i].Prompt) + o.MaxTokens) * count }
 		for _, batch := range model.Batches(len(prompts), 4*maxTokens, cost) {
 			var requests []sampler.Request
 			for _, i := range batch {
-				requests = append(requests, sampler.Request{Prompt: prompts[i], N: count, First: first})
+				r := prompts[i]
+				r.N, r.First = count, first
+				requests = append(requests, r)
 			}
 			results, err := sampler.Generate(ctx, s, p, requests, o)
 			if err != nil {

@@ -55,7 +55,6 @@ type batch struct {
 	out   [][]Response
 	cache cache
 	live  []*sequence // one a cache row
-	stop  map[int32]bool
 	pick  chooser
 	logps []float32 // [B,V] of the last step, reused
 }
@@ -66,6 +65,7 @@ type sequence struct {
 	name   string // of its request
 	source stream
 	limit  int   // tokens of the response
+	stop   []int // ids that end it
 	length int64 // tokens in its row: prompt and response
 	done   bool
 }
@@ -73,18 +73,16 @@ type sequence struct {
 // newBatch has a sequence for every response wanted, in order.
 func newBatch(s *torch.Scope, c hf.Config, requests []Request, o Options) *batch {
 	b := &batch{
-		out: make([][]Response, len(requests)), cache: cache{scope: s}, stop: map[int32]bool{},
+		out: make([][]Response, len(requests)), cache: cache{scope: s},
 		pick: chooser{temperature: o.Temperature, topP: o.TopP, topK: o.TopK},
 	}
-	for _, id := range o.Stop {
-		b.stop[int32(id)] = true
-	}
 	for i, r := range requests {
+		stop := slices.Concat(o.Stop, r.Stop)
 		b.out[i] = make([]Response, r.N)
 		for k := range r.N {
 			b.live = append(b.live, &sequence{
 				Response: &b.out[i][k], name: r.Name, source: newStream(o.Seed, r.Prompt, r.First+k),
-				limit: min(o.MaxTokens, c.MaxPositionEmbeddings-len(r.Prompt)), length: int64(len(r.Prompt)),
+				limit: min(o.MaxTokens, c.MaxPositionEmbeddings-len(r.Prompt)), length: int64(len(r.Prompt)), stop: stop,
 			})
 		}
 	}
@@ -189,7 +187,7 @@ func (b *batch) draw(s *torch.Scope, logits torch.Tensor) error {
 		id := b.pick.choose(row, q.source.uniform(len(q.IDs)))
 		q.IDs, q.Logprobs = append(q.IDs, int32(id)), append(q.Logprobs, row[id])
 		q.length++
-		q.Stopped = b.stop[int32(id)]
+		q.Stopped = slices.Contains(q.stop, id)
 		q.done = q.Stopped || len(q.IDs) >= q.limit
 	}
 	return nil

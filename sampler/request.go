@@ -33,6 +33,7 @@ type Request struct {
 	Prompt []int32
 	N      int
 	First  int
+	Stop   []int // ids that end a response besides those of Options
 }
 
 // check holds r to the model's window, in tokens.

@@ -19,7 +19,7 @@ import (
 
 // Stage reads prompts and a policy and writes a samples table, in the order of
 // the prompts, their goals and the samples' numbers.
-var Stage = flow.Kind[Config]{Name: "sample", Version: 2, Run: run}
+var Stage = flow.Kind[Config]{Name: "sample", Version: 3, Run: run}
 
 // A Config is what a samples table depends on besides prompts and policy.
 type Config struct {
@@ -115,13 +115,7 @@ func newWorker(c Config, f *hf.Folder) (*worker, error) {
 		c.Goals = [][]float64{nil}
 	}
 	w := &worker{config: c}
-	generation, err := f.GenerationConfig()
-	if err != nil {
-		return nil, err
-	}
-	if w.stop = generation.EOS; len(w.stop) == 0 {
-		return nil, fmt.Errorf("%s: neither generation_config.json nor config.json names an eos_token_id: no response could end", f.Name())
-	}
+	var err error
 	if w.dtype, err = model.DType(c.DType); err != nil {
 		return nil, err
 	}
@@ -137,8 +131,30 @@ func newWorker(c Config, f *hf.Folder) (*worker, error) {
 	}
 	w.window = of.MaxPositionEmbeddings
 	w.prompter = chat.Prompter{Tokens: w.tokens, Goal: c.Wording, MaxTokens: c.MaxPrompt}
-	w.prompter.Template, err = chat.Load(f.FS())
+	if w.prompter.Template, err = chat.Load(f.FS()); err != nil {
+		return nil, err
+	}
+	w.stop, err = stops(f, w.prompter.Template, w.tokens)
 	return w, err
+}
+
+// stops are the ids that end a response: those of generation_config.json, or
+// config.json, and the template's end of turn. Fine-tunes often name only the
+// base model's end of text, and would then never stop.
+func stops(f *hf.Folder, t *chat.Template, tokens *tokenizer.Tokenizer) ([]int, error) {
+	generation, err := f.GenerationConfig()
+	if err != nil {
+		return nil, err
+	}
+	ids := generation.EOS
+	if id, ok := t.EndOfTurn(tokens); ok {
+		ids = append(ids, int(id))
+	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("%s: no response could end: neither generation_config.json nor config.json names an eos_token_id, "+
+			"and the chat template ends no turn with a special token", f.Name())
+	}
+	return ids, nil
 }
 
 // segments samples what earlier runs have not and writes every row to all.

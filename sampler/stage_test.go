@@ -2,6 +2,7 @@ package sampler_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -60,6 +61,11 @@ func prompts(t *testing.T, n int) string {
 
 // sample runs the stage in a run folder and returns the samples table.
 func sample(ctx context.Context, t *testing.T, run, prompts string, c sampler.Config) (string, error) {
+	t.Helper()
+	return sampleOf(ctx, t, policy, run, prompts, c)
+}
+
+func sampleOf(ctx context.Context, t *testing.T, policy, run, prompts string, c sampler.Config) (string, error) {
 	t.Helper()
 	store, err := flow.Open(run)
 	if err != nil {
@@ -225,5 +231,50 @@ func TestStageRefuses(t *testing.T) {
 		if found, _ := filepath.Glob(filepath.Join(run, "work", "*", "parts", "segment-*")); len(found) > 0 {
 			t.Errorf("%s: sampled %v before it failed", tt.name, found)
 		}
+	}
+}
+
+// TestEndOfTurnStops: a folder whose files name another end token, as many
+// fine-tunes do, is still answered up to the chat template's end of turn.
+func TestEndOfTurnStops(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(policy)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"config.json", "generation_config.json"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys map[string]any
+		if err := json.Unmarshal(text, &keys); err != nil {
+			t.Fatal(err)
+		}
+		keys["eos_token_id"] = 1
+		if text, err = json.Marshal(keys); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := settings()
+	c.MaxTokens = 40
+	samples, err := sampleOf(t.Context(), t, dir, t.TempDir(), prompts(t, 4), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := table.ReadAll[table.Sample](samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := 0
+	for _, r := range rows {
+		if r.Finish == table.FinishStop {
+			stopped++
+		}
+	}
+	if stopped < len(rows)/2 {
+		t.Errorf("%d of %d responses stopped", stopped, len(rows))
 	}
 }

@@ -22,10 +22,11 @@ func generateVerb() *cobra.Command {
 
 Finish is stop or length; a stop token is the last of response_ids and no part
 of text. Logprobs are the model's own at temperature 1, in nats. Stop ids come
-from generation_config.json, whose sampling settings are left alone. A draw
-depends on the prompt's ids, the sample's number and the seed, never on line or
-batch. Rows of ids need no tokenizer; without one, text is null. Special tokens
-inside messages stay text.`,
+from generation_config.json, whose sampling settings are left alone; messages
+are answered up to the chat template's end of turn too. A draw depends on the
+prompt's ids, the sample's number and the seed, never on line or batch. Rows of
+ids need no tokenizer; without one, text is null. Special tokens inside
+messages stay text.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if greedy {

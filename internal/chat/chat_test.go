@@ -94,6 +94,36 @@ func TestSystemTurn(t *testing.T) {
 	}
 }
 
+// TestEndOfTurn: the token behind an answer ends it, whatever follows; text
+// that is no special token does not.
+func TestEndOfTurn(t *testing.T) {
+	hold := func(name string, tmpl *chat.Template, want string) {
+		got := ""
+		if id, ok := tmpl.EndOfTurn(runes{}); ok {
+			got = text([]int32{id})
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	for name, want := range map[string]string{
+		"llama3": "<|eot_id|>", "llama3.1": "<|eot_id|>", "qwen2": "<|im_end|>", "qwen2.5": "<|im_end|>", "gemma": "<end_of_turn>",
+		"zephyr": "</s>", "mistral-old": "</s>", "mistral-v0.3": "</s>",
+		"phi3": "", // its <|end|> is no token here
+	} {
+		hold(name, load(t, name, tokens), want)
+	}
+	for source, want := range map[string]string{
+		"{% for m in messages %}{{ m.content + '<|eot_id|>' }}{% endfor %}<|start_header_id|>": "<|eot_id|>", // Llama 3's first template
+		"{% for m in messages %}{{ m.content + ' END' }}{% endfor %}<|start_header_id|>":       "",
+		"{% for m in messages %}{{ m.content }}{% endfor %}":                                   "",
+		"{{ messages[0].content }}</s>":                                                        "", // no answer in it
+		"{{ raise_exception('no') }}":                                                          "",
+	} {
+		hold(source, parse(t, source, tokens), want)
+	}
+}
+
 // Without the vectors beside the repository the test is skipped.
 func TestRenderMatchesTheChatVectors(t *testing.T) {
 	families := map[string]struct{ template, bos string }{

@@ -90,3 +90,23 @@ func (t *Template) keepsSystem() bool {
 	}
 	return true
 }
+
+// EndOfTurn is the token by which the template ends the assistant's turn: the
+// special token that stands behind the answer, blanks aside. There is none in
+// a template that ends turns with ordinary text, or with nothing.
+func (t *Template) EndOfTurn(tok Encoder) (id int32, ok bool) {
+	const mark = "radpo-probe-of-the-answer"
+	text, err := t.Render([]Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: mark}}, false)
+	at := strings.LastIndex(text, mark)
+	if err != nil || at < 0 {
+		return 0, false
+	}
+	g := guard{tok: tok}
+	tail := strings.TrimSpace(text[at+len(mark):])
+	start, end, ok := g.first(tail)
+	if !ok || start > 0 {
+		return 0, false
+	}
+	ids := g.ids(tail[:end], true)
+	return ids[0], len(ids) == 1
+}
