@@ -14,7 +14,7 @@ import (
 // ShardLimit is the usual most bytes of tensor data in one file of a model.
 const ShardLimit = 5_000_000_000
 
-// copied are the files beside the weights that Save takes over unchanged.
+// copied are the files beside the weights that Save takes over.
 var copied = []string{
 	"config.json", "generation_config.json",
 	"tokenizer*.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
@@ -23,8 +23,10 @@ var copied = []string{
 
 // Save writes a model folder that transformers loads: the tensors, in one file
 // or in shards of at most shardLimit bytes with an index (0 means ShardLimit),
-// and base's configuration and tokenizer files byte for byte. Base may be nil.
-// Where lm_head is tied to the embeddings, transformers leaves it out.
+// and base's configuration and tokenizer files byte for byte, but for the
+// element type that config.json names: it becomes that of the tensors when they
+// have one in common. Base may be nil. Where lm_head is tied to the embeddings,
+// transformers leaves it out.
 //
 // It makes dir when absent and never writes over a file, so tensors mapped
 // from an older folder stay as they are. All is synced on return; after an
@@ -47,7 +49,7 @@ func save(dir string, base *Folder, tensors []Tensor, shardLimit int64) error {
 		return fmt.Errorf("%s exists; save to a new folder", filepath.Base(old[0]))
 	}
 	if base != nil {
-		if err := base.copyTo(dir); err != nil {
+		if err := base.copyTo(dir, dtypeOf(tensors)); err != nil {
 			return err
 		}
 	}
@@ -115,8 +117,9 @@ func writeShards(dir string, shards [][]Tensor) error {
 	})
 }
 
-// copyTo copies the files named in copied that the folder has.
-func (f *Folder) copyTo(dir string) error {
+// copyTo copies the files named in copied that the folder has. Config.json
+// gets another dtype, unless that is "".
+func (f *Folder) copyTo(dir, dtype string) error {
 	names, err := f.names()
 	if err != nil {
 		return err
@@ -129,7 +132,13 @@ func (f *Folder) copyTo(dir string) error {
 		if !wanted {
 			continue
 		}
-		if err := f.copyFile(name, filepath.Join(dir, name)); err != nil {
+		to := filepath.Join(dir, name)
+		if name == "config.json" && dtype != "" {
+			err = f.copyConfig(to, dtype)
+		} else {
+			err = f.copyFile(name, to)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -144,6 +153,20 @@ func (f *Folder) copyFile(name, to string) error {
 	defer from.Close()
 	return writeNew(to, func(w io.Writer) error {
 		_, err := io.Copy(w, from)
+		return err
+	})
+}
+
+func (f *Folder) copyConfig(to, dtype string) error {
+	text, err := f.readText("config.json")
+	if err != nil {
+		return err
+	}
+	if text, err = restate(text, dtype); err != nil {
+		return err
+	}
+	return writeNew(to, func(w io.Writer) error {
+		_, err := w.Write(text)
 		return err
 	})
 }

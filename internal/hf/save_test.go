@@ -91,6 +91,36 @@ func TestSaveCopiesBase(t *testing.T) {
 	}
 }
 
+// TestSaveRestatesDType: config.json names the type that was saved, under the
+// keys it has, and stays the same otherwise.
+func TestSaveRestatesDType(t *testing.T) {
+	tests := map[string]string{
+		`{"dtype": "bfloat16", "a":1 }`:                                              `{"dtype": "float32", "a":1 }`,
+		"{\"x\": {\"dtype\": \"bfloat16\"},\n  \"torch_dtype\" :  \"bfloat16\"\n}\n": "{\"x\": {\"dtype\": \"bfloat16\"},\n  \"torch_dtype\" :  \"float32\"\n}\n",
+		`{"torch_dtype":null,"b":[1,{}],"dtype":"float32","c":"\u00e9é"}`:            `{"torch_dtype":"float32","b":[1,{}],"dtype":"float32","c":"\u00e9é"}`,
+		`{"model_type": "llama"}`:                                                    `{"model_type": "llama"}`,
+	}
+	mixed := append(model(), hf.Tensor{Name: "half", DType: hf.BF16, Shape: []int64{1}, Data: []byte{0, 0}})
+	for before, after := range tests {
+		base := t.TempDir()
+		write(t, base, "config.json", []byte(before))
+		for want, tensors := range map[string][]hf.Tensor{after: model(), before: mixed} {
+			dir := filepath.Join(t.TempDir(), "model")
+			if err := hf.Save(dir, open(t, base), tensors, 0); err != nil {
+				t.Fatal(err)
+			}
+			if got := string(must(os.ReadFile(filepath.Join(dir, "config.json")))); got != want {
+				t.Errorf("%s of %d tensors: got %s, want %s", before, len(tensors), got, want)
+			}
+		}
+	}
+	base := t.TempDir()
+	write(t, base, "config.json", []byte(`{"dtype": "bfloat16"`))
+	if err := hf.Save(filepath.Join(t.TempDir(), "model"), open(t, base), model(), 0); err == nil || !strings.Contains(err.Error(), "config.json") {
+		t.Errorf("a broken config.json: got %v", err)
+	}
+}
+
 // TestSaveAsTransformers opens what transformers saved and saves it again: the
 // weights must come out the same to the byte.
 func TestSaveAsTransformers(t *testing.T) {
