@@ -98,8 +98,8 @@ func (s Scale) Fixed() bool { return s.Method == "affine" || s.Method == "identi
 type Augment struct {
 	Method     string   `yaml:"method" json:"method"`         // ra, ra-plus, none
 	Pair       string   `yaml:"pair" json:"pair"`             // best-worst, best-random (of the middle ones), both: two pairs a prompt
-	Prompt     string   `yaml:"prompt" json:"prompt"`         // wording: paper, released-code
-	Decimals   int      `yaml:"decimals" json:"decimals"`     // of the goal in the prompt
+	Prompt     string   `yaml:"prompt" json:"prompt"`         // wording: paper, released-code, or a text with {lines}, {score} or an attribute\'s {name}
+	Decimals   int      `yaml:"decimals" json:"decimals"`     // of the goal in the prompt; -1: all there are
 	Attributes []string `yaml:"attributes" json:"attributes"` // empty: one overall goal
 	MinMargin  float64  `yaml:"min_margin" json:"min_margin"` // pairs closer than this on the 1–10 scale are dropped and counted
 }

@@ -71,8 +71,8 @@ var rules = map[string]rule{
 
 	"augment.method":     oneOf("ra ra-plus none | half-ra ira"),
 	"augment.pair":       oneOf("best-worst best-random both | threshold"),
-	"augment.prompt":     oneOf("paper released-code"),
-	"augment.decimals":   in("[0, 6]"),
+	"augment.prompt":     wording,
+	"augment.decimals":   in("[-1, 6]"),
 	"augment.attributes": distinctNames,
 	"augment.min_margin": in("[0, inf)"),
 
@@ -157,11 +157,21 @@ func (c Config) needs() Errors {
 	need(c.Sampler.Temperature > 0, "sampler.temperature", "0 draws the same response each time: no pair would differ")
 	need(c.Augment.Method != "none" || c.Sampler.Goal == "none" || c.Iterations == 1, "augment.method",
 		"none trains no goal, yet sampler.goal asks for one; set that to none too")
+	need(c.Augment.printsGoal(), "augment.prompt", "prints no goal: it has none of {lines}, {score} and an attribute's {name}")
 	need(c.Augment.Method != "none" || len(c.Augment.Attributes) == 0, "augment.attributes",
 		"have no use: augment.method none prints no goal")
 	need(c.Ranker.Kind == "armorm" || c.Ranker.Kind == "rule" || len(c.Augment.Attributes) == 0, "augment.attributes",
 		"need a ranker that has them: armorm or rule, not %s", c.Ranker.Kind)
 	return faults
+}
+
+// printsGoal says whether the goal prompt has a place for a number.
+func (a Augment) printsGoal() bool {
+	places := []string{"{lines}", "{score}"}
+	for _, name := range a.Attributes {
+		places = append(places, "{"+name+"}")
+	}
+	return !strings.Contains(a.Prompt, "{") || slices.ContainsFunc(places, func(p string) bool { return strings.Contains(a.Prompt, p) })
 }
 
 func anything(any) string { return "" }
@@ -225,6 +235,15 @@ func each(r rule) rule {
 		}
 		return ""
 	}
+}
+
+// wording is one that is known by name, or the user's own with braces in it.
+func wording(v any) string {
+	message := oneOf("paper released-code")(v)
+	if message == "" || strings.Contains(v.(string), "{") {
+		return ""
+	}
+	return message + ", or a text of your own with {score}, {lines} or an attribute's {name}"
 }
 
 // distinctNames judges a list of names.

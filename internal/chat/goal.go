@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -31,21 +30,6 @@ type Goal struct {
 	// Names are the attributes, such as instruction_following; empty for one
 	// overall score.
 	Names []string
-}
-
-// Validate refuses a wording that would print no number.
-func (g Goal) Validate() error {
-	text := g.template()
-	if strings.Contains(text, "{lines}") || strings.Contains(text, "{score}") {
-		return nil
-	}
-	for _, name := range g.Names {
-		if strings.Contains(text, "{"+name+"}") {
-			return nil
-		}
-	}
-	return fmt.Errorf("goal wording %q prints no score: use %s, %s, or a text with {lines}, {score} or an attribute's {name}",
-		g.Wording, Paper, ReleasedCode)
 }
 
 func (g Goal) template() string {

@@ -27,15 +27,9 @@ func TestGoalText(t *testing.T) {
 		{chat.Goal{Wording: "H={honesty} I={instruction_following}\n{lines}", Names: names}, []float64{1, 2}, "H=2 I=1\nInstruction following: 1.\nHonesty: 2."},
 	}
 	for _, test := range tests {
-		if err := test.goal.Validate(); err != nil {
-			t.Errorf("%+v: got %v, want valid", test.goal, err)
-		}
 		if got := test.goal.Text(test.values); got != test.want {
 			t.Errorf("%+v: got %q, want %q", test.goal, got, test.want)
 		}
-	}
-	if err := (chat.Goal{Wording: "released"}).Validate(); err == nil {
-		t.Error("got a valid wording that prints no score, want an error")
 	}
 }
 
