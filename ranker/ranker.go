@@ -7,6 +7,7 @@ import (
 
 	"radpo/configs"
 	"radpo/internal/hf"
+	"radpo/internal/model"
 	"radpo/internal/table"
 	"radpo/internal/torch"
 )
@@ -77,6 +78,9 @@ func KindOf(f *hf.Folder) (string, error) {
 		case strings.HasSuffix(name, "ForSequenceClassification"):
 			return "classifier", nil
 		}
+	}
+	if ok, err := model.HasScore(f); err != nil || ok { // whatever its authors call the class
+		return "classifier", err
 	}
 	return "", fmt.Errorf("%s is no reward model that is known here: its architecture is %v", f.Name(), c.Architectures)
 }

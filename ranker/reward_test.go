@@ -2,6 +2,7 @@ package ranker
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -50,52 +51,61 @@ func open(t *testing.T, dir string, fn func(*torch.Scope, *hf.Folder) error) {
 	}
 }
 
-// TestArmoRMEqualsReference holds rewards, gate and score to
-// tools/golden/rewards.py, with every sequence's prefix shared and with each
-// alone.
-func TestArmoRMEqualsReference(t *testing.T) {
-	ref := golden.Open(t, "testdata/armorm/golden.safetensors")
+// both is the golden's sequences with every prefix shared, and each alone.
+func both(ref *golden.File) map[string][]group {
 	together := sequences(ref)
 	var alone []group
-	for _, q := range together.sequences {
-		alone = append(alone, newGroup("golden", []conversation{{ids: q, prompt: together.prompts[len(alone)]}}))
+	for k, q := range together.sequences {
+		alone = append(alone, newGroup("golden", []conversation{{ids: q, prompt: together.prompts[k]}}))
 	}
-	for name, groups := range map[string][]group{"together": {together}, "alone": alone} {
-		t.Run(name, func(t *testing.T) {
-			open(t, "testdata/armorm", func(s *torch.Scope, f *hf.Folder) error {
-				a := &armoRM{}
-				m, err := model.OpenArmoRM(s, f, torch.Float, true)
-				if err != nil {
-					return err
-				}
-				a.model = m
-				for _, id := range ref.Ints("pattern") {
-					a.pattern = append(a.pattern, int32(id))
-				}
-				if err := a.placed(groups); err != nil {
-					return err
-				}
-				ratings, err := rate(context.Background(), s, groups, 1<<14, a.read)
-				if err != nil {
-					return err
-				}
-				var score, rewards, gating, coefficients []float32
-				for _, list := range ratings {
-					for _, r := range list {
-						score = append(score, float32(r.Score))
-						for k := range r.Attributes {
-							rewards, gating = append(rewards, float32(r.Attributes[k])), append(gating, float32(r.Gating[k]))
-							coefficients = append(coefficients, float32(r.Coefficients[k]))
+	return map[string][]group{"together": {together}, "alone": alone}
+}
+
+// TestGatedEqualsReference holds rewards, gate and score of ArmoRM and QRM to
+// tools/golden/rewards.py.
+func TestGatedEqualsReference(t *testing.T) {
+	for _, name := range []string{"armorm", "qrm"} {
+		ref := golden.Open(t, filepath.Join("testdata", name, "golden.safetensors"))
+		for company, groups := range both(ref) {
+			t.Run(name+"/"+company, func(t *testing.T) {
+				open(t, filepath.Join("testdata", name), func(s *torch.Scope, f *hf.Folder) error {
+					kind, err := KindOf(f)
+					if kind != "armorm" {
+						t.Errorf("its kind is %q (%v)", kind, err)
+					}
+					m, err := model.OpenArmoRM(s, f, torch.Float, true)
+					if err != nil {
+						return err
+					}
+					a := &armoRM{model: m}
+					for _, id := range ref.Ints("pattern") {
+						a.pattern = append(a.pattern, int32(id))
+					}
+					if err := a.placed(groups); err != nil {
+						return err
+					}
+					ratings, err := rate(context.Background(), s, groups, 1<<14, a.read)
+					if err != nil {
+						return err
+					}
+					var score, rewards, gating, coefficients []float32
+					for _, list := range ratings {
+						for _, r := range list {
+							score = append(score, float32(r.Score))
+							for k := range r.Attributes {
+								rewards, gating = append(rewards, float32(r.Attributes[k])), append(gating, float32(r.Gating[k]))
+								coefficients = append(coefficients, float32(r.Coefficients[k]))
+							}
 						}
 					}
-				}
-				ref.Check("score", score, golden.F32)
-				ref.Check("rewards", rewards, golden.F32)
-				ref.Check("gating", gating, golden.F32)
-				ref.Check("coefficients", coefficients, golden.F32)
-				return nil
+					ref.Check("score", score, golden.F32)
+					ref.Check("rewards", rewards, golden.F32)
+					ref.Check("gating", gating, golden.F32)
+					ref.Check("coefficients", coefficients, golden.F32)
+					return nil
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -123,24 +133,38 @@ func TestCoarseHeadsEqualReference(t *testing.T) {
 	})
 }
 
-// TestClassifierEqualsTransformers holds scores to
-// LlamaForSequenceClassification.
-func TestClassifierEqualsTransformers(t *testing.T) {
-	ref := golden.Open(t, "testdata/classifier/golden.safetensors")
-	open(t, "testdata/classifier", func(s *torch.Scope, f *hf.Folder) error {
-		m, err := model.OpenClassifier(s, f, torch.Float, true)
-		if err != nil {
-			return err
+// TestScoresEqualReference holds the scores of reward models of one output, on
+// several bodies and with several heads, to tools/golden/rewards.py.
+func TestScoresEqualReference(t *testing.T) {
+	for _, name := range []string{
+		"classifier", "classifier-mistral", "classifier-qwen2", "classifier-gemma2", "score-mlp", "value-head", "v-head",
+	} {
+		ref := golden.Open(t, filepath.Join("testdata", name, "golden.safetensors"))
+		for company, groups := range both(ref) {
+			t.Run(name+"/"+company, func(t *testing.T) {
+				open(t, filepath.Join("testdata", name), func(s *torch.Scope, f *hf.Folder) error {
+					kind, err := KindOf(f)
+					if kind != "classifier" {
+						t.Errorf("its kind is %q (%v)", kind, err)
+					}
+					m, err := model.OpenClassifier(s, f, torch.Float, true)
+					if err != nil {
+						return err
+					}
+					ratings, err := rate(context.Background(), s, groups, 1<<14, (&classifier{model: m}).read)
+					if err != nil {
+						return err
+					}
+					var score []float32
+					for _, list := range ratings {
+						for _, r := range list {
+							score = append(score, float32(r.Score))
+						}
+					}
+					ref.Check("score", score, golden.F32)
+					return nil
+				})
+			})
 		}
-		ratings, err := rate(context.Background(), s, []group{sequences(ref)}, 1<<14, (&classifier{model: m}).read)
-		if err != nil {
-			return err
-		}
-		var score []float32
-		for _, r := range ratings[0] {
-			score = append(score, float32(r.Score))
-		}
-		ref.Check("score", score, golden.F32)
-		return nil
-	})
+	}
 }

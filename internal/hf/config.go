@@ -46,9 +46,14 @@ type Config struct {
 	Gating    Gating         // of LlamaForRewardModelWithGating
 	DeBERTa   DeBERTa        // of model type deberta-v2
 	PairRM    PairRM         // of DebertaV2PairRM, which a ranker_config stands for too
+	Reward    Reward
 
 	Raw map[string]json.RawMessage // the whole file, with the encoder that a ranker_config names
 }
+
+// Reward is how OpenRLHF's reward models normalise a score, (score − Mean)/Std:
+// 0 and 1 unless normalize_reward is set.
+type Reward struct{ Mean, Std float64 }
 
 // Gating is the shape of ArmoRM's heads, with the defaults of its own code.
 type Gating struct {
@@ -56,6 +61,7 @@ type Gating struct {
 	Temperature   float64
 	HiddenDim     int
 	NumHidden     int
+	NumQuantiles  int   // of an objective in QRM; 0: ArmoRM
 	TokenPattern  []int // gating_token_pattern, our addition: where the gate reads; nil for Llama 3's ids
 }
 
@@ -127,6 +133,13 @@ func parseConfig(text []byte) (Config, error) {
 		HiddenDim:     k.size("gating_hidden_dim", 1024, maxWidth),
 		NumHidden:     k.size("gating_n_hidden", 3, maxLayers),
 		TokenPattern:  k.ids("gating_token_pattern"),
+	}
+	if k.has("num_quantiles") {
+		c.Gating.NumQuantiles = k.size("num_quantiles", 0, maxWidth)
+	}
+	c.Reward = Reward{Std: 1}
+	if value(k, "normalize_reward", false) {
+		c.Reward = Reward{value(k, "mean", 0.0), k.positive("std", 1, 1e9)}
 	}
 	return c, joinSome(k.faults)
 }

@@ -60,6 +60,7 @@ func TestConfigSpellings(t *testing.T) {
 		BOS: []int{128000}, EOS: []int{128001, 128009}, PAD: -1,
 		NumLabels: 2, Labels: map[int]string{},
 		Gating: hf.Gating{NumObjectives: 19, Temperature: 10, HiddenDim: 1024, NumHidden: 3},
+		Reward: hf.Reward{Std: 1},
 	}
 	for name, text := range map[string]string{"transformers 5": config5, "transformers 4": config4()} {
 		got, err := readConfig(t, text)

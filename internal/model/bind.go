@@ -27,11 +27,14 @@ func Params(m any) []Param {
 
 var weightType = reflect.TypeFor[nn.Weight]()
 
-// walk visits the weights below v: fields by their tag, slices by index.
+// walk visits the weights below v: fields by their tag, those of an empty one
+// as v's own, slices by index.
 func walk(v reflect.Value, path string, visit func(string, *nn.Weight)) {
 	switch {
 	case v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface:
-		walk(v.Elem(), path, visit)
+		if !v.IsNil() {
+			walk(v.Elem(), path, visit)
+		}
 	case v.Type() == weightType:
 		if w := v.Addr().Interface().(*nn.Weight); w.Shape != nil {
 			visit(path, w)
@@ -43,7 +46,7 @@ func walk(v reflect.Value, path string, visit func(string, *nn.Weight)) {
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
 			if tag, ok := v.Type().Field(i).Tag.Lookup("w"); ok {
-				walk(v.Field(i), strings.TrimPrefix(path+"."+tag, "."), visit)
+				walk(v.Field(i), strings.Trim(path+"."+tag, "."), visit)
 			}
 		}
 	}
@@ -52,17 +55,17 @@ func walk(v reflect.Value, path string, visit func(string, *nn.Weight)) {
 // match pairs the weights of m with the tensors of f by name. Names in extra
 // may be in the checkpoint without a use, such as the copy of a tied embedding.
 func match(f *hf.Folder, m any, extra ...string) (map[string]hf.Tensor, error) {
-	tensors, err := f.Tensors()
+	tensors, err := byName(f)
 	if err != nil {
 		return nil, err
 	}
-	byName, unused := map[string]hf.Tensor{}, map[string]bool{}
-	for _, t := range tensors {
-		byName[t.Name], unused[t.Name] = t, !slices.Contains(extra, t.Name)
+	unused := map[string]bool{}
+	for name := range tensors {
+		unused[name] = !slices.Contains(extra, name)
 	}
 	var faults []string
 	for _, p := range Params(m) {
-		t, ok := byName[p.Name]
+		t, ok := tensors[p.Name]
 		unused[p.Name] = false
 		switch _, known := torchTypes[t.DType]; {
 		case !ok:
@@ -82,7 +85,16 @@ func match(f *hf.Folder, m any, extra ...string) (map[string]hf.Tensor, error) {
 		slices.Sort(faults)
 		return nil, fmt.Errorf("%s: the weights do not fit the config: %s", f.Name(), list(faults))
 	}
-	return byName, nil
+	return tensors, nil
+}
+
+func byName(f *hf.Folder) (map[string]hf.Tensor, error) {
+	list, err := f.Tensors()
+	tensors := make(map[string]hf.Tensor, len(list))
+	for _, t := range list {
+		tensors[t.Name] = t
+	}
+	return tensors, err
 }
 
 // bind fills the weights of m from f.

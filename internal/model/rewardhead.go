@@ -2,117 +2,50 @@ package model
 
 import (
 	"fmt"
+	"strings"
 
 	"radpo/internal/hf"
 	"radpo/internal/nn"
 	"radpo/internal/torch"
 )
 
-// A Classifier is a Bradley–Terry reward model: a body and one linear score
-// of the last token's hidden state (transformers' ForSequenceClassification).
-type Classifier struct {
-	Body  Body      `w:"model"`
-	Score nn.Linear `w:"score"`
+// A layer is one of a reward head.
+type layer interface {
+	Forward(s *torch.Scope, x torch.Tensor) torch.Tensor
 }
 
-// ArmoRM is a reward model of several objectives and a gate that weighs them
-// by prompt (arXiv:2406.12845).
-type ArmoRM struct {
-	config     hf.Config
-	Body       Body      `w:"model"`
-	Regression nn.Linear `w:"regression_layer"`        // [objectives, D]
-	Transform  nn.Weight `w:"reward_transform_matrix"` // [objectives, objectives], removes verbosity
-	Gating     gate      `w:"gating"`
+// A sequential is layers one after another, under their numbers.
+type sequential []layer
+
+func (l sequential) Forward(s *torch.Scope, x torch.Tensor) torch.Tensor {
+	for _, layer := range l {
+		x = layer.Forward(s, x)
+	}
+	return x
 }
 
-type gate struct {
-	Scale  nn.Weight   `w:"logit_scale"` // [1]
-	Layers []nn.Linear `w:"layers"`
+// A relu has a number and no weights.
+type relu struct{}
+
+func (relu) Forward(s *torch.Scope, x torch.Tensor) torch.Tensor { return s.ReLU(x) }
+
+// rectified is a linear layer and ReLU under one number.
+type rectified struct {
+	nn.Linear `w:""`
 }
 
-// OpenClassifier binds the sequence classifier in f, in dtype d; a wide head
-// is in fp32 whatever d is.
-func OpenClassifier(s *torch.Scope, f *hf.Folder, d torch.DType, wide bool) (*Classifier, error) {
-	m, err := newClassifier(f, wide)
-	if err != nil {
-		return nil, err
-	}
-	return m, bind(s, f, m, d, false)
+func (l *rectified) Forward(s *torch.Scope, x torch.Tensor) torch.Tensor {
+	return s.ReLU(l.Linear.Forward(s, x))
 }
 
-// OpenArmoRM binds the gated reward model in f, in dtype d; wide heads are in
-// fp32 whatever d is. Those of d = bf16 give scores as coarse as transformers
-// gives, with many ties.
-func OpenArmoRM(s *torch.Scope, f *hf.Folder, d torch.DType, wide bool) (*ArmoRM, error) {
-	m, err := newArmoRM(f, wide)
-	if err != nil {
-		return nil, err
-	}
-	return m, bind(s, f, m, d, false)
+func linear(in, out int, bias bool) *nn.Linear {
+	l := nn.NewLinear(in, out, bias)
+	return &l
 }
 
-// CheckClassifier reports whether f holds a sequence classifier whose weights
-// fit its config, without loading them.
-func CheckClassifier(f *hf.Folder) error {
-	m, err := newClassifier(f, true)
-	if err != nil {
-		return err
-	}
-	_, err = match(f, m)
-	return err
-}
-
-// CheckArmoRM is CheckClassifier for the gated reward model.
-func CheckArmoRM(f *hf.Folder) error {
-	m, err := newArmoRM(f, true)
-	if err != nil {
-		return err
-	}
-	_, err = match(f, m)
-	return err
-}
-
-func newClassifier(f *hf.Folder, wide bool) (*Classifier, error) {
-	c, err := f.Config()
-	if err != nil {
-		return nil, err
-	}
-	body, err := newBody(f, c, "ForSequenceClassification")
-	if err != nil {
-		return nil, err
-	}
-	if c.NumLabels != 1 {
-		return nil, fmt.Errorf("%s: config.json: the classifier has %d labels, a reward model has 1", f.Name(), c.NumLabels)
-	}
-	m := &Classifier{Body: body, Score: nn.NewLinear(c.HiddenSize, 1, false)}
-	if wide {
-		widen(&m.Score)
-	}
-	return m, nil
-}
-
-func newArmoRM(f *hf.Folder, wide bool) (*ArmoRM, error) {
-	c, err := f.Config()
-	if err != nil {
-		return nil, err
-	}
-	body, err := newBody(f, c, "ForRewardModelWithGating")
-	if err != nil {
-		return nil, err
-	}
-	g, k := c.Gating, c.Gating.NumObjectives
-	m := &ArmoRM{config: c, Body: body, Regression: nn.NewLinear(c.HiddenSize, k, false)}
-	m.Transform, m.Gating.Scale = nn.NewWeight(int64(k), int64(k)), nn.NewWeight(1)
-	in := c.HiddenSize
-	for range g.NumHidden {
-		m.Gating.Layers = append(m.Gating.Layers, nn.NewLinear(in, g.HiddenDim, true))
-		in = g.HiddenDim
-	}
-	m.Gating.Layers = append(m.Gating.Layers, nn.NewLinear(in, k, true))
-	if wide {
-		widen(&m.Regression, &m.Transform, &m.Gating)
-	}
-	return m, nil
+// forward applies a head in its own dtype.
+func forward(s *torch.Scope, head layer, x torch.Tensor) torch.Tensor {
+	return head.Forward(s, s.To(x, Params(head)[0].Weight.DType()))
 }
 
 // widen keeps the weights of heads in fp32.
@@ -124,37 +57,56 @@ func widen(heads ...any) {
 	}
 }
 
-// Rewards maps the last tokens' hidden states [N,D] to scores [N], fp32.
-func (m *Classifier) Rewards(s *torch.Scope, last torch.Tensor) torch.Tensor {
-	x := s.To(last, m.Score.Weight.DType())
-	return s.To(s.View(m.Score.Forward(s, x), -1), torch.Float)
-}
-
-// Rewards maps the last tokens' hidden states [N,D] to raw rewards [N,objectives].
-func (m *ArmoRM) Rewards(s *torch.Scope, last torch.Tensor) torch.Tensor {
-	return m.Regression.Forward(s, s.To(last, m.Regression.Weight.DType()))
-}
-
-// Gate maps the hidden states [N,D] of the tokens that close the prompts to
-// the weights of the transformed rewards, softmax(MLP(h)/temperature)·scale.
-func (m *ArmoRM) Gate(s *torch.Scope, closing torch.Tensor) torch.Tensor {
-	d := m.Gating.Scale.DType()
-	x := s.To(closing, d)
-	last := len(m.Gating.Layers) - 1
-	for _, l := range m.Gating.Layers[:last] {
-		x = s.ReLU(l.Forward(s, x))
+// newHead is the score head that tensors hold under prefix, from width
+// features to one: a linear layer, or several under even numbers with ReLU
+// between. It is nil when there is none.
+func newHead(tensors map[string]hf.Tensor, prefix string, width int) (layer, error) {
+	has := func(name string) bool {
+		_, ok := tensors[name]
+		return ok
 	}
-	x = s.Scale(m.Gating.Layers[last].Forward(s, x), 1/m.config.Gating.Temperature)
-	return s.Mul(s.To(s.Softmax(x), d), m.Gating.Scale.Tensor)
+	if has(prefix + ".weight") {
+		return linear(width, 1, has(prefix+".bias")), single(tensors[prefix+".weight"])
+	}
+	var layers sequential
+	for at := prefix + ".0"; has(at + ".weight"); at = fmt.Sprint(prefix, ".", len(layers)+1) {
+		w := tensors[at+".weight"]
+		if len(w.Shape) != 2 {
+			return nil, fmt.Errorf("%s has shape %v, want a matrix", w.Name, w.Shape)
+		}
+		if len(layers) > 0 {
+			layers = append(layers, relu{})
+		}
+		layers = append(layers, linear(width, int(w.Shape[0]), has(at+".bias")))
+		width = int(w.Shape[0])
+	}
+	if len(layers) == 0 {
+		return nil, nil
+	}
+	return layers, single(tensors[fmt.Sprint(prefix, ".", len(layers)-1, ".weight")])
 }
 
-// Score is gate · (rewards · transform), [N].
-func (m *ArmoRM) Score(s *torch.Scope, rewards, gate torch.Tensor) torch.Tensor {
-	return s.SumDim(s.Mul(gate, s.MatMul(rewards, m.Transform.Tensor)), -1)
+// single refuses a last layer with several outputs.
+func single(w hf.Tensor) error {
+	if len(w.Shape) > 0 && w.Shape[0] == 1 {
+		return nil
+	}
+	return fmt.Errorf("%s has shape %v: a reward model has one output; of those with several only ArmoRM and QRM are known here", w.Name, w.Shape)
 }
 
-// Coefficients are what the raw rewards count in the score, gate · transformᵀ
-// [N,objectives]: Score = Σ coefficients · rewards.
-func (m *ArmoRM) Coefficients(s *torch.Scope, gate torch.Tensor) torch.Tensor {
-	return s.MatMul(gate, s.Transpose(m.Transform.Tensor, 0, 1))
+// rewardBody is the unbound body of a reward model: by its model_type, as the
+// class names of reward models are their authors' own.
+func rewardBody(f *hf.Folder, c hf.Config) (*DecoderBody, error) {
+	for family, build := range decoders {
+		if strings.ToLower(family) != c.ModelType {
+			continue
+		}
+		body, err := build(c)
+		if err != nil {
+			return nil, fmt.Errorf("%s: config.json: %w", f.Name(), err)
+		}
+		return body, nil
+	}
+	return nil, fmt.Errorf("%s: config.json: a reward model of model_type %q is not supported here; supported: %s",
+		f.Name(), c.ModelType, strings.ToLower(strings.Join(supported(""), ", ")))
 }

@@ -32,6 +32,7 @@ func (s *Scope) Sub(a, b Tensor) Tensor     { return s.binary("sub", libtch.AtgS
 func (s *Scope) Mul(a, b Tensor) Tensor     { return s.binary("mul", libtch.AtgMul, a, b) }
 func (s *Scope) Neg(a Tensor) Tensor        { return s.unary("neg", libtch.AtgNeg, a) }
 func (s *Scope) Square(a Tensor) Tensor     { return s.unary("square", libtch.AtgSquare, a) }
+func (s *Scope) Rsqrt(a Tensor) Tensor      { return s.unary("rsqrt", libtch.AtgRsqrt, a) }
 func (s *Scope) Cos(a Tensor) Tensor        { return s.unary("cos", libtch.AtgCos, a) }
 func (s *Scope) Sin(a Tensor) Tensor        { return s.unary("sin", libtch.AtgSin, a) }
 func (s *Scope) Tanh(a Tensor) Tensor       { return s.unary("tanh", libtch.AtgTanh, a) }
