@@ -43,6 +43,12 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 	if err != nil {
 		return err
 	}
+	if c.AutoAttributes > 0 {
+		if c.Attributes, err = table.ReadLevelNames(in.At(2)); err != nil {
+			return err
+		}
+		c.Wording.Names = c.Attributes
+	}
 	render, err := prompter(c, in.At(3))
 	if err != nil {
 		return err

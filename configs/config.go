@@ -1,5 +1,7 @@
 package configs
 
+import "strings"
+
 // BuiltIn, in place of a path, stands for what the binary brings along: its
 // policy, its reward model or its prompts.
 const BuiltIn = "builtin"
@@ -100,9 +102,35 @@ type Augment struct {
 	Pair       string   `yaml:"pair" json:"pair"`             // best-worst, best-random (of the middle ones), both: two pairs a prompt
 	Prompt     string   `yaml:"prompt" json:"prompt"`         // wording: paper, released-code, or a text with {lines}, {score} or an attribute\'s {name}
 	Decimals   int      `yaml:"decimals" json:"decimals"`     // of the goal in the prompt; -1: all there are
-	Attributes []string `yaml:"attributes" json:"attributes"` // empty: one overall goal
-	MinMargin  float64  `yaml:"min_margin" json:"min_margin"` // pairs closer than this on the 1–10 scale are dropped and counted
+	Attributes []string `yaml:"attributes" json:"attributes"` // label, label=objective or label=number; empty: one overall goal
+	// AutoAttributes is how many attributes to take instead: those with the
+	// largest mean coefficient in the first iteration's scores.
+	AutoAttributes int     `yaml:"auto_attributes" json:"auto_attributes"`
+	MinMargin      float64 `yaml:"min_margin" json:"min_margin"` // pairs closer than this on the 1–10 scale are dropped and counted
 }
+
+// Attribute parts an entry of Attributes: how prompts call it, and what the
+// ranker does.
+func Attribute(entry string) (label, name string) {
+	label, name, ok := strings.Cut(entry, "=")
+	if !ok {
+		return entry, entry
+	}
+	return label, name
+}
+
+// Labels are how prompts call attributes.
+func Labels(attributes []string) []string {
+	var out []string
+	for _, a := range attributes {
+		label, _ := Attribute(a)
+		out = append(out, label)
+	}
+	return out
+}
+
+// Numbers is how many numbers a goal has.
+func (a Augment) Numbers() int { return max(1, len(a.Attributes), a.AutoAttributes) }
 
 // DPO says how the policy trains.
 type DPO struct {

@@ -69,12 +69,13 @@ var rules = map[string]rule{
 	"scale.slope":    in("(0, inf)"), // a negative one would turn the ranking round
 	"scale.offset":   in("(-inf, inf)"),
 
-	"augment.method":     oneOf("ra ra-plus none | half-ra ira"),
-	"augment.pair":       oneOf("best-worst best-random both | threshold"),
-	"augment.prompt":     wording,
-	"augment.decimals":   in("[-1, 6]"),
-	"augment.attributes": distinctNames,
-	"augment.min_margin": in("[0, inf)"),
+	"augment.method":          oneOf("ra ra-plus none | half-ra ira"),
+	"augment.pair":            oneOf("best-worst best-random both | threshold"),
+	"augment.prompt":          wording,
+	"augment.decimals":        in("[-1, 6]"),
+	"augment.attributes":      distinctNames,
+	"augment.auto_attributes": in("[0, inf)"),
+	"augment.min_margin":      in("[0, inf)"),
 
 	"dpo.loss": oneOf("sigmoid | robust ipo hinge sigmoid_norm exo_pair nca_pair bco_pair sppo_hard aot aot_unpaired " +
 		"apo_zero apo_down discopop kto orpo cpo simpo sft rpo_bwd_kl rpo_fwd_kl rpo_sq sppo r_dpo ld_dpo dpop slic rrhf " +
@@ -160,6 +161,12 @@ func (c Config) needs() Errors {
 	need(c.Augment.printsGoal(), "augment.prompt", "prints no goal: it has none of {lines}, {score} and an attribute's {name}")
 	need(c.Augment.Method != "none" || len(c.Augment.Attributes) == 0, "augment.attributes",
 		"have no use: augment.method none prints no goal")
+	need(c.Augment.AutoAttributes == 0 || c.Augment.Method != "none", "augment.auto_attributes",
+		"has no use: augment.method none prints no goal")
+	need(c.Augment.AutoAttributes == 0 || len(c.Augment.Attributes) == 0, "augment.auto_attributes",
+		"chooses what augment.attributes lists already; leave one of them out")
+	need(c.Augment.AutoAttributes == 0 || c.Ranker.Kind == "armorm", "augment.auto_attributes",
+		"needs a ranker that weighs its attributes: armorm, not %s", c.Ranker.Kind)
 	need(c.Ranker.Kind == "armorm" || c.Ranker.Kind == "rule" || len(c.Augment.Attributes) == 0, "augment.attributes",
 		"need a ranker that has them: armorm or rule, not %s", c.Ranker.Kind)
 	return faults
@@ -168,7 +175,7 @@ func (c Config) needs() Errors {
 // printsGoal says whether the goal prompt has a place for a number.
 func (a Augment) printsGoal() bool {
 	places := []string{"{lines}", "{score}"}
-	for _, name := range a.Attributes {
+	for _, name := range Labels(a.Attributes) {
 		places = append(places, "{"+name+"}")
 	}
 	return !strings.Contains(a.Prompt, "{") || slices.ContainsFunc(places, func(p string) bool { return strings.Contains(a.Prompt, p) })
@@ -246,15 +253,16 @@ func wording(v any) string {
 	return message + ", or a text of your own with {score}, {lines} or an attribute's {name}"
 }
 
-// distinctNames judges a list of names.
+// distinctNames judges a list of names, each label or label=name.
 func distinctNames(v any) string {
-	names := v.([]string)
-	for i, name := range names {
-		if name == "" || strings.ContainsAny(name, " \t\n\r:") {
-			return brief(name) + " is not a name: no spaces or colons, and not empty"
+	entries := v.([]string)
+	for i, entry := range entries {
+		label, name := Attribute(entry)
+		if label == "" || name == "" || strings.ContainsAny(entry, " \t\n\r:") {
+			return brief(entry) + " is not a name: no spaces or colons, and not empty"
 		}
-		if slices.Contains(names[:i], name) {
-			return name + " stands there twice"
+		if slices.Contains(Labels(entries[:i]), label) {
+			return label + " stands there twice"
 		}
 	}
 	return ""

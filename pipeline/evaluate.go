@@ -49,7 +49,7 @@ func (l *loop) baselines(prompts, samples, scores, base, reward, pairs string) {
 func (l *loop) evaluate(name, prompts, policy, reward, first string) {
 	c := sampler.Config{Sampler: l.Sampler, Split: heldOut, Goals: l.goals(), Seed: l.Seed}
 	c.N, c.Temperature, c.TopP, c.TopK = l.Eval.N, l.Eval.Temperature, 1, 0
-	t := trial{policy: name, samples: l.add(sampler.Stage.With(l.sampling(c), "trial-"+name, prompts, policy))}
+	t := trial{policy: name, samples: l.add(sampler.Stage.With(l.sampling(c), "trial-"+name, prompts, policy, l.naming(first)))}
 	t.scores = l.scale("marks-"+name, l.rank("trial-raw-"+name, prompts, t.samples, reward), first)
 	if l.Eval.Rule {
 		t.rule = l.add(ranker.Stage.With(ranker.Config{Ranker: configs.Ranker{Kind: "rule"}, DType: l.DType, Device: l.Device}, "rule-"+name, prompts, t.samples))
@@ -73,10 +73,10 @@ func (l *loop) goals() [][]float64 {
 		out = append(out, l.goal(v))
 	}
 	sorted := slices.Sorted(slices.Values(l.Eval.Goals))
-	if len(l.Augment.Attributes) < 2 || len(sorted) == 0 {
+	if l.Augment.Numbers() < 2 || len(sorted) == 0 {
 		return out
 	}
-	for a := range l.Augment.Attributes {
+	for a := range l.Augment.Numbers() {
 		for _, v := range []float64{sorted[0], sorted[len(sorted)-1]} {
 			goal := l.goal(sorted[len(sorted)/2])
 			goal[a] = v

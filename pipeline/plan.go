@@ -32,7 +32,7 @@ func plan(c configs.Config, in inputs) *loop {
 	var data []string
 	for i := 1; i <= c.Iterations; i++ {
 		if i == 1 || c.DPO.Data != "first" {
-			samples := l.sample(i, prompts, policy)
+			samples := l.sample(i, prompts, policy, first)
 			raw := l.rank(fmt.Sprint("raw-", i), prompts, samples, reward)
 			scores := l.scale(fmt.Sprint("scores-", i), raw, first)
 			pairs := l.augment(fmt.Sprint("pairs-", i), i, c.Augment.Method, prompts, samples, scores, base)
@@ -76,13 +76,22 @@ func (l *loop) source(name, path string) string {
 
 // sample answers iteration i's prompts: from the second on at the goal that
 // the policy was trained to reach.
-func (l *loop) sample(i int, prompts, policy string) string {
+func (l *loop) sample(i int, prompts, policy, first string) string {
 	goals := [][]float64{nil}
 	if i > 1 && l.Sampler.Goal == "max" && l.Augment.Method != "none" {
 		goals = [][]float64{l.goal(l.Scale.High)}
 	}
 	c := sampler.Config{Sampler: l.Sampler, Split: split(l.Prompts, i), Goals: goals, Seed: l.Seed + int64(i)<<32}
-	return l.add(sampler.Stage.With(l.sampling(c), fmt.Sprint("samples-", i), prompts, policy))
+	return l.add(sampler.Stage.With(l.sampling(c), fmt.Sprint("samples-", i), prompts, policy, l.naming(first)))
+}
+
+// naming is the scores that know the attributes of goals, where they are not
+// known from the start.
+func (l *loop) naming(scores string) string {
+	if l.Augment.AutoAttributes == 0 {
+		return ""
+	}
+	return scores
 }
 
 func (l *loop) sampling(c sampler.Config) sampler.Config {
@@ -93,14 +102,14 @@ func (l *loop) sampling(c sampler.Config) sampler.Config {
 // goal is one score, or the same for every attribute.
 func (l *loop) goal(v float64) []float64 {
 	goal := []float64{v}
-	for len(goal) < len(l.Augment.Attributes) {
+	for len(goal) < l.Augment.Numbers() {
 		goal = append(goal, v)
 	}
 	return goal
 }
 
 func (l *loop) wording() chat.Goal {
-	return chat.Goal{Wording: l.Augment.Prompt, Decimals: l.Augment.Decimals, Names: l.Augment.Attributes}
+	return chat.Goal{Wording: l.Augment.Prompt, Decimals: l.Augment.Decimals, Names: configs.Labels(l.Augment.Attributes)}
 }
 
 func (l *loop) rank(name, prompts, samples, reward string) string {
@@ -113,9 +122,12 @@ func (l *loop) rank(name, prompts, samples, reward string) string {
 // the configuration wants them fitted anew.
 func (l *loop) scale(name, raw, first string) string {
 	if l.Scale.Scope != "first-iteration" {
-		first = ""
+		first = l.naming(first)
 	}
-	c := ranker.ScaleConfig{Scale: l.Scale, Ranker: l.Ranker.Kind, NonFinite: l.Ranker.NonFinite, Attributes: l.Augment.Attributes}
+	c := ranker.ScaleConfig{
+		Scale: l.Scale, Ranker: l.Ranker.Kind, NonFinite: l.Ranker.NonFinite,
+		Attributes: l.Augment.Attributes, Auto: l.Augment.AutoAttributes,
+	}
 	return l.add(ranker.Scale.With(c, name, raw, first))
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"radpo/augment"
+	"radpo/configs"
 	"radpo/demo"
 	"radpo/dpo"
 	"radpo/eval"
@@ -83,7 +84,10 @@ func (g *gallery) input() (eval.Input, error) {
 	if err != nil {
 		return eval.Input{}, err
 	}
-	in := eval.Input{Title: filepath.Base(g.store.Dir()), Config: string(text), Seed: g.Seed, Attributes: g.attributes()}
+	in := eval.Input{Title: filepath.Base(g.store.Dir()), Config: string(text), Seed: g.Seed}
+	if in.Attributes, err = g.attributes(g.show.scales[0].first); err != nil {
+		return eval.Input{}, err
+	}
 	for _, load := range []func(*eval.Input) error{g.prompts, g.policies, g.unlearned, g.curves, g.scales, g.artifacts} {
 		if err := load(&in); err != nil {
 			return in, err
@@ -92,17 +96,24 @@ func (g *gallery) input() (eval.Input, error) {
 	return in, nil
 }
 
-// attributes are those that goals are made of, or those that both the ranker
-// and the rule know.
-func (g *gallery) attributes() []eval.Attribute {
-	names := g.Augment.Attributes
-	if len(names) == 0 && g.Eval.Rule {
-		names = demo.Attributes[:]
+// attributes are those that goals are made of, which scores name where the
+// configuration does not, or those that both the ranker and the rule know.
+func (g *gallery) attributes(scores string) ([]eval.Attribute, error) {
+	entries := g.Augment.Attributes
+	if g.Augment.AutoAttributes > 0 {
+		var err error
+		if entries, err = table.ReadLevelNames(g.path(scores)); err != nil {
+			return nil, err
+		}
+	}
+	if len(entries) == 0 && g.Eval.Rule {
+		entries = demo.Attributes[:]
 	}
 	var out []eval.Attribute
-	for _, name := range names {
-		a := eval.Attribute{Name: name, Ranker: -1, Rule: -1}
-		if at, err := ranker.Column(g.Ranker.Kind, name); err == nil {
+	for _, entry := range entries {
+		label, name := configs.Attribute(entry)
+		a := eval.Attribute{Name: label, Ranker: -1, Rule: -1}
+		if at, err := ranker.Column(g.Ranker.Kind, entry); err == nil {
 			a.Ranker = at
 		}
 		if g.Eval.Rule {
@@ -110,7 +121,7 @@ func (g *gallery) attributes() []eval.Attribute {
 		}
 		out = append(out, a)
 	}
-	return out
+	return out, nil
 }
 
 func (g *gallery) prompts(in *eval.Input) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -137,6 +138,9 @@ func tableSource[R any](l *loop, name, dir string) (string, error) {
 	return l.source(name, dir), nil
 }
 
+// errNameless is of goals whose attributes a stage alone cannot know.
+var errNameless = errors.New("augment.auto_attributes: no scores at hand name the attributes of a goal; list them in augment.attributes")
+
 // Sample draws responses to prompts and writes a samples table: n for each
 // goal, or n without any.
 func (a Alone) Sample(ctx context.Context, goals [][]float64) error {
@@ -144,6 +148,9 @@ func (a Alone) Sample(ctx context.Context, goals [][]float64) error {
 		goals = [][]float64{nil}
 	}
 	return a.run(ctx, func(l *loop) (string, error) {
+		if l.naming("scores") != "" && slices.ContainsFunc(goals, func(goal []float64) bool { return len(goal) > 0 }) {
+			return "", errNameless
+		}
 		policy, err := a.policy(l, checkPolicy)
 		if err != nil {
 			return "", err

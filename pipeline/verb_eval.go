@@ -40,9 +40,12 @@ func (a Alone) Eval(ctx context.Context, reward, fitted string, w io.Writer) err
 				return "", err
 			}
 		}
+		if l.naming("scores") != "" && first == "" {
+			return "", errNameless
+		}
 		c := sampler.Config{Sampler: l.Sampler, Split: everyPrompt, Goals: l.goals(), Seed: l.Seed}
 		c.N, c.Temperature, c.TopP, c.TopK = l.Eval.N, l.Eval.Temperature, 1, 0
-		samples := l.add(sampler.Stage.With(l.sampling(c), "samples", prompts, policy))
+		samples := l.add(sampler.Stage.With(l.sampling(c), "samples", prompts, policy, l.naming(first)))
 		return l.scale("scores", l.rank("raw", prompts, samples, by), first), nil
 	}, func(g *gallery) (string, error) { return g.judge(w) })
 }
@@ -79,8 +82,9 @@ func (g *gallery) answers() (eval.Input, error) {
 	if g.Sampler.Goal == "max" {
 		p.Goal = g.goal(g.Scale.High)
 	}
-	in := eval.Input{Title: "policy", Config: string(text), Seed: g.Seed, Attributes: g.attributes()}
-	var errs [3]error
+	in := eval.Input{Title: "policy", Config: string(text), Seed: g.Seed}
+	var errs [4]error
+	in.Attributes, errs[3] = g.attributes("scores")
 	in.Prompts, errs[0] = table.ReadAll[table.Prompt](g.path("prompts"))
 	p.Samples, errs[1] = table.ReadAll[table.Sample](g.path("samples"))
 	p.Scores, errs[2] = table.ReadAll[table.Score](g.path("scores"))

@@ -126,6 +126,9 @@ func noteOf(dir string) string {
 		if s, err := ranker.ReadScaling(t.Meta()); err == nil {
 			return s.String()
 		}
+		if c, err := ranker.ReadCounts(t.Meta()); err == nil {
+			return rawNote(c, t.Meta())
+		}
 	}
 	if t, err := table.Open[table.Pair](dir); err == nil {
 		if c, err := augment.ReadCounts(t.Meta()); err == nil {
@@ -133,6 +136,15 @@ func noteOf(dir string) string {
 		}
 	}
 	return ""
+}
+
+// rawNote is what the ranker says of a table of raw scores.
+func rawNote(c ranker.Counts, meta map[string]string) string {
+	weights, err := ranker.ReadCoefficients(meta)
+	if err != nil || len(weights) == 0 {
+		return c.String()
+	}
+	return c.String() + "\n\nmean coefficients of the attributes, over prompts:\n" + weights.String()
 }
 
 // A kind is one of our tables.

@@ -1,6 +1,7 @@
 package ranker
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -19,6 +20,15 @@ type Counts struct {
 
 // countsKey is where a table's metadata keeps its Counts.
 const countsKey = "counts"
+
+// ReadCounts is the Counts of a table of raw scores.
+func ReadCounts(meta map[string]string) (Counts, error) {
+	var c Counts
+	if err := json.Unmarshal([]byte(meta[countsKey]), &c); err != nil {
+		return c, fmt.Errorf("the scores table has no counts in its metadata: %w", err)
+	}
+	return c, nil
+}
 
 // count adds a request and its ratings.
 func (c *Counts) count(q Request, ratings []Rating) {

@@ -31,33 +31,6 @@ func (m Map) At(raw float64) float64 {
 	return min(max(v, m.Low), m.High)
 }
 
-// Column is the place of an attribute among those of a kind of ranker. The
-// paper's names stand for the objectives of ArmoRM that are most likely meant.
-func Column(kind, attribute string) (int, error) {
-	all := names(kind)
-	at := slices.Index(all, attribute)
-	if at < 0 && kind == "armorm" {
-		at = slices.Index(all, paperNames[attribute])
-	}
-	if at < 0 {
-		return 0, fmt.Errorf("augment.attributes: ranker %s has no attribute %q; it has %v", kind, attribute, all)
-	}
-	return at, nil
-}
-
-// columns are the places of the attributes that a goal is made of.
-func columns(kind string, attributes []string) ([]int, error) {
-	var out []int
-	for _, name := range attributes {
-		at, err := Column(kind, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, at)
-	}
-	return out, nil
-}
-
 // Fit makes the maps for rows: one for the score and one for each of columns.
 // Rows without a score are left out.
 func Fit(c configs.Scale, rows []table.Score, at []int, labels []string) ([]Map, error) {

@@ -16,14 +16,15 @@ import (
 
 // Scale reads raw scores and, where the map was fitted before, the table that
 // holds it, and writes them mapped to 1–10 with their [Scaling] as metadata.
-var Scale = flow.Kind[ScaleConfig]{Name: "scale", Version: 2, Run: runScale}
+var Scale = flow.Kind[ScaleConfig]{Name: "scale", Version: 3, Run: runScale}
 
 // A ScaleConfig is what mapped scores depend on besides what the stage reads.
 type ScaleConfig struct {
 	configs.Scale `json:"scale"`
 	Ranker        string   `json:"ranker.kind"`
 	NonFinite     string   `json:"ranker.non_finite"`
-	Attributes    []string `json:"augment.attributes"` // that goals are made of; none: the score alone
+	Attributes    []string `json:"augment.attributes"`      // that goals are made of; none: the score alone
+	Auto          int      `json:"augment.auto_attributes"` // or so many, those that count most
 }
 
 func runScale(ctx context.Context, c ScaleConfig, in flow.In, out *flow.Out) error {
@@ -35,9 +36,17 @@ func runScale(ctx context.Context, c ScaleConfig, in flow.In, out *flow.Out) err
 	if err != nil {
 		return err
 	}
-	at, err := columns(c.Ranker, c.Attributes)
+	chosen, err := choose(c.Attributes, c.Auto, raw.Meta(), in.At(1))
 	if err != nil {
 		return err
+	}
+	at, err := columns(c.Ranker, chosen)
+	if err != nil {
+		return err
+	}
+	c.Attributes = configs.Labels(chosen)
+	if c.Auto > 0 {
+		zerolog.Ctx(ctx).Info().Strs("attributes", c.Attributes).Msg("goals are of what counts most")
 	}
 	if err := check(rows, at, c.Attributes, c.NonFinite == "drop"); err != nil {
 		return err
@@ -51,7 +60,11 @@ func runScale(ctx context.Context, c ScaleConfig, in flow.In, out *flow.Out) err
 		return err
 	}
 	zerolog.Ctx(ctx).Info().Msg(s.String())
-	meta := map[string]string{attributes: raw.Meta()[attributes], rankedBy: s.Ranker, scaling: string(constants)}
+	levels, err := json.Marshal(c.Attributes)
+	if err != nil {
+		return err
+	}
+	meta := map[string]string{attributes: raw.Meta()[attributes], rankedBy: s.Ranker, scaling: string(constants), table.LevelNames: string(levels)}
 	return table.WriteAll(out.Dir(), meta, rows)
 }
 
@@ -62,7 +75,7 @@ func (c ScaleConfig) scale(s *Scaling, rows []table.Score, at []int, fitted stri
 		if err := c.perPrompt(s, rows, at); err != nil {
 			return err
 		}
-	case fitted != "":
+	case fitted != "" && c.Scope == "first-iteration":
 		return c.asFirst(s, rows, at, fitted)
 	default:
 		maps, err := Fit(c.Scale, rows, at, c.Attributes)

@@ -115,22 +115,6 @@ func TestScalingCounts(t *testing.T) {
 	}
 }
 
-func TestColumns(t *testing.T) {
-	paper := []string{"complexity", "instruction_following", "honesty", "helpfulness", "intellectual_depth"}
-	got, err := columns("armorm", paper)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []int{14, 6, 8, 9, 3} {
-		if got[i] != want {
-			t.Errorf("%s is column %d, want %d", paper[i], got[i], want)
-		}
-	}
-	if _, err := columns("armorm", []string{"wit"}); err == nil || !strings.Contains(err.Error(), "wit") {
-		t.Errorf("got %v, want an error that names wit", err)
-	}
-}
-
 func TestNotFiniteIsNamed(t *testing.T) {
 	samples := []table.Sample{{PromptID: "a"}, {PromptID: "b"}, {PromptID: "b", Sample: 1}}
 	err := finite(samples, [][]Rating{{{Score: 1}}, {{Score: 2}, {Score: math.NaN()}}})

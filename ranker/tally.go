@@ -55,20 +55,10 @@ func (t *tally) coefficients(more []float64) {
 	}
 }
 
-// A Coefficient is how much an attribute counts in the score, as a mean over
-// prompts.
-type Coefficient struct {
-	Attribute string  `json:"attribute"`
-	Mean      float64 `json:"mean"`
-}
-
-// coefficientsKey is where a table's metadata lists its Coefficients.
-const coefficientsKey = "coefficients"
-
 // meta is a table's metadata: the names of its attributes, the counts and the
 // mean coefficients, the largest first.
 func (t tally) meta(names []string) (map[string]string, error) {
-	means := []Coefficient{}
+	means := Coefficients{}
 	for i, sum := range t.Coefficients {
 		means = append(means, Coefficient{names[i], sum / float64(t.Counts.Prompts)})
 	}
@@ -82,14 +72,4 @@ func (t tally) meta(names []string) (map[string]string, error) {
 		meta[key] = string(text)
 	}
 	return meta, nil
-}
-
-// ReadCoefficients lists the mean coefficients of a table of raw scores, the
-// largest first; none for a ranker that does not weigh attributes.
-func ReadCoefficients(meta map[string]string) ([]Coefficient, error) {
-	var c []Coefficient
-	if err := json.Unmarshal([]byte(meta[coefficientsKey]), &c); err != nil {
-		return nil, fmt.Errorf("the scores table has no coefficients in its metadata; rank again: %w", err)
-	}
-	return c, nil
 }

@@ -17,8 +17,9 @@ import (
 	"radpo/internal/torch"
 )
 
-// Stage reads prompts and a policy and writes a samples table, in the order of
-// the prompts, their goals and the samples' numbers.
+// Stage reads prompts, a policy and, where goals are of attributes that only
+// they name, scores, and writes a samples table, in the order of the prompts,
+// their goals and the samples' numbers.
 var Stage = flow.Kind[Config]{Name: "sample", Version: 3, Run: run}
 
 // A Config is what a samples table depends on besides prompts and policy.
@@ -50,6 +51,11 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 		return err
 	}
 	defer f.Close()
+	if scores := in.At(2); scores != "" {
+		if c.Wording.Names, err = table.ReadLevelNames(scores); err != nil {
+			return err
+		}
+	}
 	w, err := newWorker(c, f)
 	if err != nil {
 		return err
