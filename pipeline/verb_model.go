@@ -80,21 +80,25 @@ type text struct {
 	template *chat.Template
 }
 
-// tokenizer is the folder's, which must fit the model's vocabulary.
+// tokenizer is the folder's, which must fit the model's vocabulary if there is
+// a model.
 func (t *text) tokenizer() (*tokenizer.Tokenizer, error) {
 	if t.tokens != nil {
 		return t.tokens, nil
-	}
-	c, err := t.folder.Config()
-	if err != nil {
-		return nil, &InputError{err}
 	}
 	tokens, err := tokenizer.Load(t.folder.FS())
 	if err != nil {
 		return nil, inputError("%s: %w", t.folder.Name(), err)
 	}
-	if err := tokens.Fits(c.VocabSize); err != nil {
-		return nil, inputError("%s: %w", t.folder.Name(), err)
+	c, err := t.folder.Config()
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // a tokenizer by itself
+	case err != nil:
+		return nil, &InputError{err}
+	default:
+		if err := tokens.Fits(c.VocabSize); err != nil {
+			return nil, inputError("%s: %w", t.folder.Name(), err)
+		}
 	}
 	t.tokens = tokens
 	return tokens, nil

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"radpo/internal/hf"
-	"radpo/internal/torch"
 )
 
 type tokenizeRow struct {
@@ -31,32 +30,36 @@ func (r tokenizeRow) check() error {
 
 // Tokenize reads rows of {text}, {messages, add_generation_prompt} or {ids}
 // and writes {ids, text}, or {text} for ids. Special tokens in a text are
-// parsed and none are added; a conversation begins with exactly one BOS.
+// parsed and none are added; a conversation begins with exactly one BOS. Of
+// the model folder only the tokenizer's files are needed.
 func Tokenize(ctx context.Context, m Model, in Lines, out io.Writer) error {
-	return m.with(func(f *hf.Folder, _ torch.DType) error {
-		rows, err := readLines(in, tokenizeRow.check)
+	f, err := hf.Open(m.Dir)
+	if err != nil {
+		return &InputError{err}
+	}
+	defer f.Close()
+	rows, err := readLines(in, tokenizeRow.check)
+	if err != nil {
+		return err
+	}
+	t := &text{folder: f}
+	w := newLineWriter(out)
+	for _, l := range rows {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		result, err := t.tokenize(l.row)
+		if bad := (*InputError)(nil); err != nil && !errors.As(err, &bad) {
+			err = l.fault(err)
+		}
 		if err != nil {
 			return err
 		}
-		t := &text{folder: f}
-		w := newLineWriter(out)
-		for _, l := range rows {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			result, err := t.tokenize(l.row)
-			if bad := (*InputError)(nil); err != nil && !errors.As(err, &bad) {
-				err = l.fault(err)
-			}
-			if err != nil {
-				return err
-			}
-			if err := w.write(result); err != nil {
-				return err
-			}
+		if err := w.write(result); err != nil {
+			return err
 		}
-		return w.flush()
-	})
+	}
+	return w.flush()
 }
 
 type tokenized struct {

@@ -104,7 +104,9 @@ func (f folderFS) Open(name string) (fs.File, error) {
 func (f *Folder) open(name string) (*os.File, error) {
 	at := path.Join(f.dir, name)
 	info, err := f.root.Stat(at)
-	if err != nil {
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: failed.Err}
+	} else if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
