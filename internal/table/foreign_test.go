@@ -212,6 +212,9 @@ func FuzzRead(f *testing.F) {
 			f.Add(b)
 		}
 	}
+	for _, row := range []string{oneAgainstOne, listAgainstList, scoresOfOne, scoresOfList} {
+		f.Add([]byte(row))
+	}
 	dir := f.TempDir()
 	write(f, dir, nil, draw[table.Pair](3))
 	data := filepath.Join(dir, "data-00000-of-00001.arrow")
@@ -228,6 +231,8 @@ func FuzzRead(f *testing.F) {
 		}
 		pairs(data)
 		table.ReadAll[table.Pair](dir)
+		items(table.ReadBench(data))
+		items(table.ReadBenchScores(data))
 		if got := allocated() - before; got > 200<<20 {
 			t.Errorf("%d MB allocated", got>>20)
 		}

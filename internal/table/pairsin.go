@@ -105,23 +105,32 @@ func parsePair(cols map[string]any) (Pair, error) {
 // reward reads the first of the named columns that is there.
 func reward(cols map[string]any, names ...string) (float64, error) {
 	for _, name := range names {
-		switch v := cols[name].(type) {
-		case nil:
-		case float64:
-			return v, nil
-		case int64:
-			return float64(v), nil
-		case json.Number:
-			f, err := v.Float64()
+		if v := cols[name]; v != nil {
+			x, err := numberOf(v)
 			if err != nil {
-				return 0, fmt.Errorf("%s: %s is too large", name, v)
+				return 0, fmt.Errorf("%s: %w", name, err)
 			}
-			return f, nil
-		default:
-			return 0, fmt.Errorf("%s: got %s, want a number", name, kindOf(v))
+			return x, nil
 		}
 	}
 	return math.NaN(), nil
+}
+
+// numberOf reads a number of any of the formats.
+func numberOf(v any) (float64, error) {
+	switch v := v.(type) {
+	case float64:
+		return v, nil
+	case int64:
+		return float64(v), nil
+	case json.Number:
+		f, err := v.Float64()
+		if err != nil {
+			return 0, fmt.Errorf("%s is too large", v)
+		}
+		return f, nil
+	}
+	return 0, fmt.Errorf("got %s, want a number", kindOf(v))
 }
 
 // parseIDs reads a list of token ids, which must not be empty.
