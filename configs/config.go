@@ -56,6 +56,9 @@ type Ranker struct {
 	Judge     Judge  `yaml:"judge" json:"judge"`
 }
 
+// Neural says whether the ranker is a model folder's weights.
+func (r Ranker) Neural() bool { return r.Kind == "armorm" || r.Kind == "classifier" }
+
 // Remote says whom the kinds remote and judge ask.
 type Remote struct {
 	URLs        []string `yaml:"urls" json:"urls"`               // of servers that answer alike

@@ -143,8 +143,7 @@ func (c Config) needs() Errors {
 	}
 	need(c.Model != "", "model", "is missing: the folder of the policy, or its name in the Hugging Face cache")
 	need(c.Prompts.Path != "", "prompts.path", "is missing: a JSONL, Parquet or Arrow file, or a datasets folder")
-	neural := c.Ranker.Kind == "armorm" || c.Ranker.Kind == "classifier"
-	need(!neural || c.Ranker.Model != "", "ranker.model", "is missing: ranker.kind %s reads a model", c.Ranker.Kind)
+	need(!c.Ranker.Neural() || c.Ranker.Model != "", "ranker.model", "is missing: ranker.kind %s reads a model", c.Ranker.Kind)
 	need(c.Ranker.Kind != "rule" || c.Ranker.Model == "", "ranker.model", "has no use: ranker.kind rule reads no model")
 
 	faults = append(faults, c.asks()...)

@@ -46,14 +46,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	started := false
-	for _, verb := range root.Commands() {
+	each(root, func(verb *cobra.Command) {
 		work := verb.RunE
 		verb.RunE = func(cmd *cobra.Command, args []string) error {
 			started = true // what fails before is a fault of the command line
 			torch.SetThreads(max(1, threads))
 			return work(cmd, args)
 		}
-	}
+	})
 	verb, err := root.ExecuteContextC(ctx)
 	display.Stop()
 	if err == nil {
@@ -63,6 +63,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = &usageError{err, verb.CommandPath()}
 	}
 	return complain(ctx, stderr, err)
+}
+
+// each calls fn with every verb below a command.
+func each(cmd *cobra.Command, fn func(*cobra.Command)) {
+	for _, verb := range cmd.Commands() {
+		fn(verb)
+		each(verb, fn)
+	}
 }
 
 // command is the tree of verbs.

@@ -38,6 +38,7 @@ Scores map to 1-10 by settings under scale., fitted to these answers or, with
 	cmd.MarkFlagsOneRequired("ranker", "kind")
 	cmd.MarkFlagsMutuallyExclusive("ranker", "kind")
 	a.flags(cmd, "model", "prompts")
+	cmd.AddCommand(rewardBenchVerb())
 	return cmd
 }
 

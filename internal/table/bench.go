@@ -150,8 +150,11 @@ func parseScores(cols map[string]any, b *BenchItem) error {
 			v = one[0]
 		}
 		x, err := numberOf(v)
-		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
-			return fmt.Errorf("score %d: got %v, want a finite number", i+1, v)
+		if err == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
+			err = fmt.Errorf("%v is not finite", x)
+		}
+		if err != nil {
+			return fmt.Errorf("score %d: %w", i+1, err)
 		}
 		b.Scores = append(b.Scores, x)
 	}

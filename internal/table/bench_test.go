@@ -92,12 +92,12 @@ func TestReadBenchFaults(t *testing.T) {
 		{strings.Replace(listAgainstList, `"num_correct":2`, `"num_correct":1`, 1), "num_correct is 1, the lists have 2", false},
 		{strings.Replace(listAgainstList, `"total_completions":3`, `"total_completions":4`, 1), "total_completions is 4, the lists have 3", false},
 		{`{"subset":"s","scores":[1,2,3]}`, "b.jsonl:1: 3 scores: want two, or num_correct beside them", true},
-		{`{"subset":"s","scores":[1,null]}`, "score 2: got <nil>, want a finite number", true},
-		{`{"subset":"s","scores_chosen":1}`, "score 2: got <nil>", true},
+		{`{"subset":"s","scores":[1,null]}`, "score 2: got nothing, want a number", true},
+		{`{"subset":"s","scores_chosen":1}`, "score 2: got nothing", true},
 		{`{"subset":"s","scores":"1"}`, "scores: got text, want a list of numbers", true},
 		{`{"subset":"s","scores":[1,2],"num_correct":1.5}`, "num_correct: got 1.5, want a number of answers", true},
 		{`{"subset":"s","scores":[1,2],"num_correct":0}`, "2 answers of which 0 are correct", true},
-		{`{"subset":"s","results":1}`, "want a finite number", true},
+		{`{"subset":"s","results":1}`, "score 1: got nothing, want a number", true},
 	} {
 		read := table.ReadBench
 		if tt.scores {
