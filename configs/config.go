@@ -45,19 +45,28 @@ type Sampler struct {
 
 // Ranker says who scores.
 type Ranker struct {
-	Kind        string `yaml:"kind" json:"kind"`                 // armorm, classifier, rule, remote, judge
+	Kind        string `yaml:"kind" json:"kind"`                 // armorm, classifier, pairrm, rule, remote, judge
 	Model       string `yaml:"model" json:"model"`               // of kind remote: its chat template and tokenizer are enough
 	Heads       string `yaml:"heads" json:"heads"`               // float32, or model: rounded like the body, as transformers loads them
 	BatchTokens int    `yaml:"batch_tokens" json:"batch_tokens"` // token budget of a batch, padding included
 	// NonFinite says what a response is without a finite score: fail, or drop
 	// it, counted, from maps, pairs and means.
 	NonFinite string `yaml:"non_finite" json:"non_finite"`
+	PairRM    PairRM `yaml:"pairrm" json:"pairrm"`
 	Remote    Remote `yaml:"remote" json:"remote"`
 	Judge     Judge  `yaml:"judge" json:"judge"`
 }
 
 // Neural says whether the ranker is a model folder's weights.
-func (r Ranker) Neural() bool { return r.Kind == "armorm" || r.Kind == "classifier" }
+func (r Ranker) Neural() bool {
+	return r.Kind == "armorm" || r.Kind == "classifier" || r.Kind == "pairrm"
+}
+
+// PairRM says what kind pairrm compares and how outcomes become a score.
+type PairRM struct {
+	PromptForm  string `yaml:"prompt_form" json:"prompt_form"` // raw: the last user turn; chat: the policy's template; conversation: all turns
+	Aggregation string `yaml:"aggregation" json:"aggregation"` // mean of logits in both orders; wins; bubble: best and worst alone
+}
 
 // Remote says whom the kinds remote and judge ask.
 type Remote struct {
@@ -181,6 +190,7 @@ func Default() Config {
 		Sampler:    Sampler{Backend: "native", N: 5, Temperature: 0.8, TopP: 0.95, MaxTokens: 2048, Batch: 256, Goal: "max"},
 		Ranker: Ranker{
 			Kind: "armorm", NonFinite: "fail", Heads: "float32", BatchTokens: 16384,
+			PairRM: PairRM{PromptForm: "raw", Aggregation: "mean"},
 			Remote: Remote{Protocol: "openrlhf", Form: "template", Concurrency: 8, Timeout: 180},
 			Judge:  Judge{Method: "score", MaxTokens: 1024, Unparsed: "middle"},
 		},

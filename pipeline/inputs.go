@@ -13,6 +13,7 @@ import (
 	"radpo/internal/model"
 	"radpo/internal/table"
 	"radpo/internal/tokenizer"
+	"radpo/ranker"
 )
 
 // inputs are the paths of what a run starts from; "" for what it does without.
@@ -62,6 +63,9 @@ func checkPolicy(f *hf.Folder) error {
 
 func checkReward(kind string) func(*hf.Folder) error {
 	return func(f *hf.Folder) error {
+		if kind == "pairrm" {
+			return ranker.CheckPairRM(f)
+		}
 		check := model.CheckClassifier
 		if kind == "armorm" {
 			check = model.CheckArmoRM

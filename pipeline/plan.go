@@ -115,7 +115,16 @@ func (l *loop) wording() chat.Goal {
 func (l *loop) rank(name, prompts, samples, reward string) string {
 	c := ranker.Config{Ranker: l.Ranker, DType: l.DType, Device: l.Device}
 	c.Model = "" // its content is an input
-	return l.add(ranker.Stage.With(c, name, prompts, samples, reward))
+	reads := []string{prompts, samples, reward}
+	if l.readsTemplate() {
+		reads = append(reads, "model")
+	}
+	return l.add(ranker.Stage.With(c, name, reads...))
+}
+
+// readsTemplate says whether the ranker sees prompts in the policy's template.
+func (l *loop) readsTemplate() bool {
+	return l.Ranker.Kind == "pairrm" && l.Ranker.PairRM.PromptForm == "chat"
 }
 
 // scale maps raw scores by the maps fitted to the first iteration's, unless

@@ -175,6 +175,11 @@ func (a Alone) Rank(ctx context.Context, samples, fitted string) error {
 		if err != nil {
 			return "", err
 		}
+		if l.readsTemplate() {
+			if err := a.template(l); err != nil {
+				return "", err
+			}
+		}
 		prompts, err := a.prompts(l)
 		if err != nil {
 			return "", err
@@ -191,6 +196,19 @@ func (a Alone) Rank(ctx context.Context, samples, fitted string) error {
 		}
 		return l.scale("scores", l.rank("raw", prompts, from, reward), first), nil
 	}, nil)
+}
+
+// template adds the policy in whose template prompts are ranked.
+func (a Alone) template(l *loop) error {
+	if l.Config.Model == "" {
+		return inputError("ranker.pairrm.prompt_form chat needs the policy whose template it is: --set model=DIR")
+	}
+	path, err := resolveModel(l.Config.Model, filepath.Join(workOf(a.Out), "builtin", "policy"), checkText)
+	if err != nil {
+		return &InputError{err}
+	}
+	l.source("model", path)
+	return nil
 }
 
 // reward sets the ranker's kind by its folder and adds it as a source.

@@ -47,8 +47,7 @@ func Score(ctx context.Context, m Model, in Lines, out io.Writer) error {
 		if err != nil {
 			return &InputError{err}
 		}
-		t := &text{folder: f}
-		rows, err := t.conversations(in)
+		rows, err := scoreRows(f, kind, in)
 		if err != nil {
 			return err
 		}
@@ -77,6 +76,15 @@ func Score(ctx context.Context, m Model, in Lines, out io.Writer) error {
 			})
 		})
 	})
+}
+
+// scoreRows reads the rows. A pairwise ranker has no template.
+func scoreRows(f *hf.Folder, kind string, in Lines) ([]line[scoreRow], error) {
+	if kind == "pairrm" {
+		return readLines(in, scoreRow.check)
+	}
+	t := &text{folder: f}
+	return t.conversations(in)
 }
 
 // conversations reads the rows and holds each to the model's template, so that
@@ -111,6 +119,9 @@ func scoredOf(list []ranker.Rating) scored {
 	var out scored
 	for _, r := range list {
 		out.Scores = append(out.Scores, r.Score)
+		if r.Pairwise != nil {
+			out.Pairwise = append(out.Pairwise, r.Pairwise)
+		}
 		if r.Attributes != nil {
 			out.Attributes, out.Gating = append(out.Attributes, r.Attributes), append(out.Gating, r.Gating)
 		}

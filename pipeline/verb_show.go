@@ -124,6 +124,9 @@ func contents(dir string) string {
 func noteOf(dir string) string {
 	if t, err := table.Open[table.Score](dir); err == nil {
 		if s, err := ranker.ReadScaling(t.Meta()); err == nil {
+			if b, ok := ranker.ReadPositionBias(t.Meta()); ok {
+				return s.String() + "\n" + b.String()
+			}
 			return s.String()
 		}
 		if c, err := ranker.ReadCounts(t.Meta()); err == nil {

@@ -12,8 +12,9 @@ type Counts struct {
 	Prompts      int `json:"prompts"`
 	Responses    int `json:"responses"`
 	Empty        int `json:"empty"`         // responses without text; they are scored like any other
-	PromptsCut   int `json:"prompts_cut"`   // responses whose prompt lost its middle to the window
+	PromptsCut   int `json:"prompts_cut"`   // responses whose prompt lost a part to the window
 	ResponsesCut int `json:"responses_cut"` // responses that lost their end to it
+	Cleaned      int `json:"cleaned"`       // responses of which, or of whose prompt, the text of special tokens was taken out
 	Pairs        int `json:"pairs"`         // of different responses to one prompt
 	Ties         int `json:"ties"`          // of these with equal scores
 }
@@ -38,6 +39,7 @@ func (c *Counts) count(q Request, ratings []Rating) {
 		c.Empty += one(strings.TrimSpace(q.Responses[i]) == "")
 		c.PromptsCut += one(r.Cut.Prompt)
 		c.ResponsesCut += one(r.Cut.Response)
+		c.Cleaned += one(r.Cleaned)
 		for j := range i {
 			different := q.Responses[i] != q.Responses[j]
 			c.Pairs += one(different)
@@ -52,6 +54,7 @@ func (c *Counts) add(o Counts) {
 	c.Empty += o.Empty
 	c.PromptsCut += o.PromptsCut
 	c.ResponsesCut += o.ResponsesCut
+	c.Cleaned += o.Cleaned
 	c.Pairs += o.Pairs
 	c.Ties += o.Ties
 }
@@ -70,7 +73,7 @@ func (c Counts) String() string {
 	for _, cause := range []struct {
 		name string
 		n    int
-	}{{"empty", c.Empty}, {"prompts cut", c.PromptsCut}, {"responses cut", c.ResponsesCut}} {
+	}{{"empty", c.Empty}, {"prompts cut", c.PromptsCut}, {"responses cut", c.ResponsesCut}, {"cleaned of special tokens", c.Cleaned}} {
 		if cause.n > 0 {
 			fmt.Fprintf(&b, ", %s %d", cause.name, cause.n)
 		}

@@ -18,6 +18,7 @@ type Request struct {
 	Messages  []table.Message // ends with the user's turn
 	Responses []string
 	Finished  []bool // the policy ended the response itself; nil: all
+	Rendered  string // Messages in the policy's chat template, for a ranker that reads them so
 }
 
 func (r Request) check() error {
@@ -36,7 +37,9 @@ type Rating struct {
 	Attributes   []float64 // raw, in the order of Names
 	Gating       []float64 // weight of each attribute; what else a ranker has to say
 	Coefficients []float64 // of the raw attributes: Score = Σ Coefficients·Attributes; nil: no such sum
+	Pairwise     []float64 // of a pairwise ranker: logit of being better than each response, read first
 	Cut          Cut
+	Cleaned      bool // special tokens that prompt or response spell were taken out
 }
 
 // A Cut says what of a conversation did not fit into the model's window.
@@ -61,8 +64,10 @@ func Open(s *torch.Scope, c configs.Ranker, f *hf.Folder, d torch.DType) (Ranker
 		return openArmoRM(s, c, f, d)
 	case "classifier":
 		return openClassifier(s, c, f, d)
+	case "pairrm":
+		return openPairRM(s, c, f, d)
 	}
-	return nil, fmt.Errorf("ranker.kind %q: want armorm, classifier or rule", c.Kind)
+	return nil, fmt.Errorf("ranker.kind %q: want armorm, classifier, pairrm or rule", c.Kind)
 }
 
 // KindOf is the ranker that a model folder is for.
@@ -77,6 +82,8 @@ func KindOf(f *hf.Folder) (string, error) {
 			return "armorm", nil
 		case strings.HasSuffix(name, "ForSequenceClassification"):
 			return "classifier", nil
+		case strings.HasSuffix(name, "PairRM"):
+			return "pairrm", nil
 		}
 	}
 	if ok, err := model.HasScore(f); err != nil || ok { // whatever its authors call the class

@@ -65,6 +65,9 @@ func runScale(ctx context.Context, c ScaleConfig, in flow.In, out *flow.Out) err
 		return err
 	}
 	meta := map[string]string{attributes: raw.Meta()[attributes], rankedBy: s.Ranker, scaling: string(constants), table.LevelNames: string(levels)}
+	if bias, ok := raw.Meta()[biasKey]; ok {
+		meta[biasKey] = bias
+	}
 	return table.WriteAll(out.Dir(), meta, rows)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"radpo/configs"
+	"radpo/internal/chat"
 	"radpo/internal/flow"
 	"radpo/internal/hf"
 	"radpo/internal/model"
@@ -17,7 +18,8 @@ import (
 )
 
 // Stage reads prompts, samples and, unless it is the rule, a reward model, and
-// writes a table of raw scores, a row a sample in their order.
+// writes a table of raw scores, a row a sample in their order. A ranker that
+// reads prompts in the policy's template takes that policy as fourth input.
 var Stage = flow.Kind[Config]{Name: "rank", Version: 4, Run: run}
 
 // A Config is what raw scores depend on besides what the stage reads.
@@ -54,6 +56,11 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 	if err != nil {
 		return err
 	}
+	if c.Kind == "pairrm" && c.PairRM.PromptForm == "chat" {
+		if err := render(in.At(3), requests); err != nil {
+			return err
+		}
+	}
 	var f *hf.Folder
 	if in.At(2) != "" {
 		if f, err = hf.Open(in.At(2)); err != nil {
@@ -80,6 +87,25 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 		}
 		return gather(ctx, parts, c.ranker(in), r.Names(), out.Dir())
 	})
+}
+
+// render gives requests their prompts as the policy at dir sees them.
+func render(dir string, requests []Request) error {
+	f, err := hf.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	t, err := chat.Load(f.FS())
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	for i := range requests {
+		if requests[i].Rendered, err = t.Render(requests[i].Messages, true); err != nil {
+			return fmt.Errorf("%s: %w", requests[i].Name, err)
+		}
+	}
+	return nil
 }
 
 // join makes one request of the samples of each prompt, which stand together.
@@ -158,6 +184,9 @@ func gather(ctx context.Context, parts []string, by string, names []string, dir 
 		all.add(t)
 	}
 	zerolog.Ctx(ctx).Info().Msg(all.Counts.String())
+	if all.Bias.Pairs > 0 {
+		zerolog.Ctx(ctx).Info().Msg(all.Bias.String())
+	}
 	meta, err := all.meta(names)
 	if err != nil {
 		return err
@@ -193,7 +222,7 @@ func write(dir string, samples []table.Sample, ratings [][]Rating, t tally) erro
 	for _, list := range ratings {
 		for _, r := range list {
 			s := samples[len(rows)]
-			rows = append(rows, table.Score{PromptID: s.PromptID, Sample: s.Sample, Raw: r.Score, Attributes: r.Attributes, Gating: r.Gating})
+			rows = append(rows, table.Score{PromptID: s.PromptID, Sample: s.Sample, Raw: r.Score, Attributes: r.Attributes, Gating: r.Gating, Pairwise: r.Pairwise})
 		}
 	}
 	text, err := json.Marshal(t)

@@ -11,8 +11,9 @@ import (
 
 // A tally is what a segment's ratings add up to.
 type tally struct {
-	Counts       Counts    `json:"counts"`
-	Coefficients []float64 `json:"coefficients"` // sums over prompts; none where the ranker has none
+	Counts       Counts       `json:"counts"`
+	Coefficients []float64    `json:"coefficients"`  // sums over prompts; none where the ranker has none
+	Bias         PositionBias `json:"position_bias"` // of a pairwise ranker
 }
 
 // tallyKey is where a segment's metadata keeps its tally.
@@ -25,6 +26,7 @@ func tallyOf(requests []Request, ratings [][]Rating) tally {
 	for i, q := range requests {
 		t.Counts.count(q, ratings[i])
 		t.coefficients(ratings[i][0].Coefficients)
+		t.Bias.add(q, ratings[i])
 	}
 	return t
 }
@@ -44,6 +46,7 @@ func readTally(dir string) (tally, error) {
 func (t *tally) add(o tally) {
 	t.Counts.add(o.Counts)
 	t.coefficients(o.Coefficients)
+	t.Bias.join(o.Bias)
 }
 
 func (t *tally) coefficients(more []float64) {
@@ -56,7 +59,7 @@ func (t *tally) coefficients(more []float64) {
 }
 
 // meta is a table's metadata: the names of its attributes, the counts and the
-// mean coefficients, the largest first.
+// mean coefficients, the largest first, and the position bias of a pairwise ranker.
 func (t tally) meta(names []string) (map[string]string, error) {
 	means := Coefficients{}
 	for i, sum := range t.Coefficients {
@@ -64,7 +67,11 @@ func (t tally) meta(names []string) (map[string]string, error) {
 	}
 	slices.SortStableFunc(means, func(a, b Coefficient) int { return cmp.Compare(b.Mean, a.Mean) })
 	meta := map[string]string{}
-	for key, value := range map[string]any{attributes: names, countsKey: t.Counts, coefficientsKey: means} {
+	values := map[string]any{attributes: names, countsKey: t.Counts, coefficientsKey: means}
+	if t.Bias.Pairs > 0 {
+		values[biasKey] = t.Bias
+	}
+	for key, value := range values {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return nil, err

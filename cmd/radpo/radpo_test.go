@@ -26,12 +26,12 @@ func TestMain(m *testing.M) {
 //	shorten FILE N             cuts N bytes off a file
 //	drop FOLDER TENSOR         takes a tensor out of a model folder
 //
-// and $FOLDERS, $MODELS and $DPO are folders of test data.
+// and $FOLDERS, $MODELS, $DPO and $RANKERS are folders of test data.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			for name, dir := range map[string]string{"FOLDERS": "testdata/folders", "MODELS": "../../internal/model/testdata", "DPO": "../../dpo/testdata"} {
+			for name, dir := range map[string]string{"FOLDERS": "testdata/folders", "MODELS": "../../internal/model/testdata", "DPO": "../../dpo/testdata", "RANKERS": "../../ranker/testdata"} {
 				path, err := filepath.Abs(dir)
 				if err != nil {
 					return err

@@ -19,7 +19,8 @@ null.
   scores       one number a response, on the ranker's own scale
   attributes   ArmoRM: the 19 raw rewards of each response
   gating       ArmoRM: their coefficients after softmax
-  pairwise     PairRM: logits of row's response against column's, zero diagonal`,
+  pairwise     PairRM: logits of row's response, read first, against column's,
+               zero diagonal; the prompt is the last user turn, raw`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return l.run(cmd, pipeline.Score) },
 	}

@@ -221,7 +221,7 @@ func TestOtherDeBERTasAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := CheckPairRM(configFolder(t, string(other))); err == nil || !strings.Contains(err.Error(), strings.TrimSuffix(key, "s")) {
+		if _, err := CheckPairRM(configFolder(t, string(other))); err == nil || !strings.Contains(err.Error(), strings.TrimSuffix(key, "s")) {
 			t.Errorf("%s %s: got %v, want an error that names the key", key, value, err)
 		}
 	}

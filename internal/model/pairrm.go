@@ -27,14 +27,15 @@ func OpenPairRM(s *torch.Scope, f *hf.Folder, d torch.DType, wide bool) (*PairRM
 	return m, bind(s, f, m, d, false, positionIDs)
 }
 
-// CheckPairRM is CheckClassifier for the pairwise ranker.
-func CheckPairRM(f *hf.Folder) error {
+// CheckPairRM is CheckClassifier for the pairwise ranker; it tells how many
+// tokens the model has.
+func CheckPairRM(f *hf.Folder) (vocabulary int, err error) {
 	m, err := newPairRM(f, true)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	_, err = match(f, m, positionIDs)
-	return err
+	return m.Vocabulary(), err
 }
 
 const (
