@@ -94,24 +94,54 @@ func Attend(s *torch.Scope, q, k, v, mask torch.Tensor) torch.Tensor {
 	return s.View(s.Attention(rows, k, v, mask, false), shape...)
 }
 
-// eager is Attend with a's scale and cap, which no fused operator has. Scores
-// and weights are in fp32; the queries of a group are rows over the same keys.
+// maxScores is how many attention scores, in fp32, eager holds at once unless
+// one sequence alone has more: 1 GiB, a few times over.
+const maxScores = 1 << 28
+
+// eager is Attend with a's scale and cap, which no fused operator has.
 func (a *Attention) eager(s *torch.Scope, q, k, v, mask torch.Tensor) torch.Tensor {
-	shape, groups := q.Shape(), k.Dim(1)
-	share, t, width, span := shape[1]/groups, shape[2], shape[3], k.Dim(2)
+	return a.eagerUnder(s, maxScores, q, k, v, mask)
+}
+
+// eagerUnder takes as many sequences at a time as have at most limit scores.
+func (a *Attention) eagerUnder(s *torch.Scope, limit int64, q, k, v, mask torch.Tensor) torch.Tensor {
+	shape := q.Shape()
 	if !mask.Defined() {
-		mask = s.Causal(t)
+		mask = s.Causal(shape[2])
 	}
+	n := max(1, limit/(shape[1]*shape[2]*k.Dim(2)))
+	if shape[0] <= n {
+		return a.weigh(s, q, k, v, mask)
+	}
+	var parts []torch.Tensor
+	for first := int64(0); first < shape[0]; first += n {
+		parts = append(parts, s.Tidy(func(s *torch.Scope) torch.Tensor {
+			some := func(t torch.Tensor) torch.Tensor {
+				if t.Dim(0) == 1 {
+					return t // one mask for all
+				}
+				return s.Narrow(t, 0, first, min(n, shape[0]-first))
+			}
+			return a.weigh(s, some(q), some(k), some(v), some(mask))
+		}))
+	}
+	return s.Cat(parts, 0)
+}
+
+// weigh is softmax(scores)·v. Scores and their softmax are in fp32; the queries
+// of a group are rows over the same keys.
+func (a *Attention) weigh(s *torch.Scope, q, k, v, mask torch.Tensor) torch.Tensor {
+	shape, groups, span := q.Shape(), k.Dim(1), k.Dim(2)
+	rows := shape[1] / groups * shape[2] // H/G·T
 	return s.Tidy(func(s *torch.Scope) torch.Tensor {
-		rows := s.View(q, shape[0], groups, share*t, width)
-		scores := s.MatMul(rows, s.Transpose(k, 2, 3)) // [B,G,H/G·T,S]
+		scores := s.MatMul(s.View(q, shape[0], groups, rows, shape[3]), s.Transpose(k, 2, 3)) // [B,G,H/G·T,S]
 		if a.Cap > 0 {
 			scores = s.SoftCap(scores, a.Scale, a.Cap)
 		} else {
 			scores = s.Scale(scores, a.Scale)
 		}
-		scores = s.View(scores, shape[0], groups*share, t, span) // [B,H,T,S]
+		scores = s.View(scores, shape[0], shape[1], shape[2], span) // [B,H,T,S]
 		weights := s.To(s.MaskedSoftmax(scores, mask), q.DType())
-		return s.View(s.MatMul(s.View(weights, shape[0], groups, share*t, span), v), shape...)
+		return s.View(s.MatMul(s.View(weights, shape[0], groups, rows, span), v), shape...)
 	})
 }

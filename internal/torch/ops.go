@@ -133,6 +133,16 @@ func (s *Scope) Transpose(a Tensor, i, j int64) Tensor {
 	return s.keep(*s.out, "transpose", a)
 }
 
+// Cat joins tensors along dim.
+func (s *Scope) Cat(list []Tensor, dim int64) Tensor {
+	handles := make([]libtch.Ctensor, len(list))
+	for i, t := range list {
+		handles[i] = t.use("cat")
+	}
+	libtch.AtgCat(s.slot(), handles, len(handles), dim)
+	return s.keep(*s.out, "cat", list...)
+}
+
 // Narrow is elements start … start+n−1 of dim, a view.
 func (s *Scope) Narrow(a Tensor, dim, start, n int64) Tensor {
 	libtch.AtgNarrow(s.slot(), a.use("narrow"), dim, start, n)

@@ -1,0 +1,4 @@
+package nn
+
+// EagerUnder is eager attention under another limit, for the tests.
+var EagerUnder = (*Attention).eagerUnder
