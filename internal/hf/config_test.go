@@ -1,6 +1,7 @@
 package hf_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -211,11 +212,17 @@ func TestConfigMutants(t *testing.T) {
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte(config5))
 	f.Add([]byte(config4()))
+	f.Add([]byte(edit(least, "TYPE", "gemma2", "MORE", `"sliding_window": 8, "layer_types": null,`)))
 	f.Add([]byte(rankerConfig))
 	f.Add([]byte(pairRMConfig))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if c, err := hf.ParseConfig(text); err == nil {
 			checkPlausible(t, c)
+		}
+		if said, err := hf.Restate(text, "float32"); err == nil {
+			if again, err := hf.Restate(said, "float32"); err != nil || !bytes.Equal(again, said) {
+				t.Errorf("%q became %q and then %q (%v)", text, said, again, err)
+			}
 		}
 	})
 }

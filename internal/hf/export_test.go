@@ -8,3 +8,5 @@ func Parse(mem []byte) (*File, error) {
 }
 
 var ParseConfig = parseConfig
+
+var Restate = restate
