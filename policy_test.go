@@ -33,7 +33,7 @@ var mayImport = map[string]string{
 	"augment":            "configs internal/chat internal/flow internal/hf internal/table internal/tokenizer",
 	"eval":               "configs internal/plot internal/table",
 	"sampler":            "configs internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
-	"ranker":             "configs demo internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
+	"ranker":             "configs demo internal/chat internal/flow internal/hf internal/model internal/progress internal/remote internal/table internal/tokenizer internal/torch",
 	"dpo":                "configs internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
 	"pipeline":           "augment configs demo dpo eval internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch ranker sampler",
 	"cmd/radpo":          "configs internal/flow internal/progress internal/torch pipeline",

@@ -53,8 +53,8 @@ type Ranker struct {
 	// it, counted, from maps, pairs and means.
 	NonFinite string `yaml:"non_finite" json:"non_finite"`
 	PairRM    PairRM `yaml:"pairrm" json:"pairrm"`
-	Remote    Remote `yaml:"remote" json:"remote"`
-	Judge     Judge  `yaml:"judge" json:"judge"`
+	Remote    Remote `yaml:"remote" json:"remote,omitzero"`
+	Judge     Judge  `yaml:"judge" json:"judge,omitzero"`
 }
 
 // Neural says whether the ranker is a model folder's weights.
@@ -68,16 +68,20 @@ type PairRM struct {
 	Aggregation string `yaml:"aggregation" json:"aggregation"` // mean of logits in both orders; wins; bubble: best and worst alone
 }
 
-// Remote says whom the kinds remote and judge ask.
+// Asks reports whether r is of a kind that asks servers.
+func (r Ranker) Asks() bool { return r.Kind == "remote" || r.Kind == "judge" }
+
+// Remote says whom the kinds remote and judge ask. What does not show in
+// answers is no part of the JSON form.
 type Remote struct {
-	URLs        []string `yaml:"urls" json:"urls"`               // of servers that answer alike
-	Protocol    string   `yaml:"protocol" json:"protocol"`       // of kind remote: openrlhf, vllm-classify, vllm-pooling, vllm-score, sglang, tei
-	Form        string   `yaml:"form" json:"form"`               // of a conversation: template, messages, plain
-	Model       string   `yaml:"model" json:"model"`             // the name that the server has for its model
-	KeyEnv      string   `yaml:"key_env" json:"key_env"`         // environment variable that holds the key; empty: none is sent
-	Concurrency int      `yaml:"concurrency" json:"concurrency"` // requests under way at once
-	Timeout     int      `yaml:"timeout" json:"timeout"`         // seconds a try
-	Cache       string   `yaml:"cache" json:"cache"`             // folder of answers that runs share; empty: the run's own
+	URLs        []string `yaml:"urls" json:"urls"`         // of servers that answer alike
+	Protocol    string   `yaml:"protocol" json:"protocol"` // of kind remote: openrlhf, vllm-classify, vllm-pooling, vllm-score, sglang, tei
+	Form        string   `yaml:"form" json:"form"`         // of a conversation: template, messages, plain
+	Model       string   `yaml:"model" json:"model"`       // the name that the server has for its model
+	KeyEnv      string   `yaml:"key_env" json:"-"`         // environment variable that holds the key; empty: none is sent
+	Concurrency int      `yaml:"concurrency" json:"-"`     // requests under way at once
+	Timeout     int      `yaml:"timeout" json:"-"`         // seconds a try
+	Cache       string   `yaml:"cache" json:"-"`           // folder of answers that runs share; empty: the run's own
 }
 
 // Judge says how kind judge puts its question to a language model.
@@ -86,7 +90,6 @@ type Judge struct {
 	Prompt      string  `yaml:"prompt" json:"prompt"` // file with the question; empty: the built-in one
 	Temperature float64 `yaml:"temperature" json:"temperature"`
 	MaxTokens   int     `yaml:"max_tokens" json:"max_tokens"`
-	Unparsed    string  `yaml:"unparsed" json:"unparsed"` // an answer without a verdict counts as: middle, or fail: as an error
 }
 
 // Scale says how raw scores become 1–10.
@@ -192,7 +195,7 @@ func Default() Config {
 			Kind: "armorm", NonFinite: "fail", Heads: "float32", BatchTokens: 16384,
 			PairRM: PairRM{PromptForm: "raw", Aggregation: "mean"},
 			Remote: Remote{Protocol: "openrlhf", Form: "template", Concurrency: 8, Timeout: 180},
-			Judge:  Judge{Method: "score", MaxTokens: 1024, Unparsed: "middle"},
+			Judge:  Judge{Method: "score", MaxTokens: 1024},
 		},
 		Scale:   Scale{Method: "minmax", Scope: "first-iteration", Low: 1, High: 10, Quantile: 0.03, Slope: 10, Offset: 0.5},
 		Augment: Augment{Method: "ra", Pair: "best-worst", Prompt: "paper", Decimals: 1},

@@ -61,7 +61,6 @@ var rules = map[string]rule{
 	"ranker.judge.prompt":       anything,
 	"ranker.judge.temperature":  in("[0, 100]"),
 	"ranker.judge.max_tokens":   in("[1, inf)"),
-	"ranker.judge.unparsed":     oneOf("middle fail"),
 
 	"scale.method":   oneOf("minmax quantile affine identity"),
 	"scale.scope":    oneOf("first-iteration refit per-prompt"),

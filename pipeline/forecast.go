@@ -81,7 +81,7 @@ func forecast(l *loop) (prediction, error) {
 	if train > p.memory {
 		p = prediction{memory: train, peak: "training"}
 	}
-	if in.reward != "" {
+	if in.reward != "" && !c.Ranker.Asks() {
 		reward, err := shapeOf(in.reward)
 		if err != nil {
 			return p, err

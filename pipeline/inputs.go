@@ -8,7 +8,6 @@ import (
 
 	"radpo/configs"
 	"radpo/demo"
-	"radpo/internal/chat"
 	"radpo/internal/hf"
 	"radpo/internal/model"
 	"radpo/internal/table"
@@ -17,13 +16,16 @@ import (
 )
 
 // inputs are the paths of what a run starts from; "" for what it does without.
-type inputs struct{ model, reward, prompts string }
+type inputs struct {
+	model, reward, prompts string
+	asking                 configs.Ranker // the ranker that asks servers, readied
+}
 
 // resolve finds and checks everything that the run reads, before hours go into
 // its first stage: all faults together.
 func resolve(c configs.Config, dir string) (inputs, error) {
 	var in inputs
-	var errs [3]error
+	var errs [4]error
 	in.model, errs[0] = resolveModel(c.Model, filepath.Join(dir, "builtin", "policy"), checkPolicy)
 	if c.Ranker.Model != "" {
 		in.reward, errs[1] = resolveModel(c.Ranker.Model, filepath.Join(dir, "builtin", "reward"), checkReward(c.Ranker.Kind))
@@ -31,6 +33,7 @@ func resolve(c configs.Config, dir string) (inputs, error) {
 	if c.Prompts.Path != configs.BuiltIn {
 		in.prompts, errs[2] = c.Prompts.Path, checkPrompts(c.Prompts)
 	}
+	in.asking, errs[3] = resolveAsking(c.Ranker, dir)
 	if err := errors.Join(errs[:]...); err != nil {
 		return in, &InputError{err}
 	}
@@ -66,6 +69,9 @@ func checkReward(kind string) func(*hf.Folder) error {
 		if kind == "pairrm" {
 			return ranker.CheckPairRM(f)
 		}
+		if kind == "remote" {
+			return checkTemplate(f)
+		}
 		check := model.CheckClassifier
 		if kind == "armorm" {
 			check = model.CheckArmoRM
@@ -91,10 +97,7 @@ func checkText(f *hf.Folder) error {
 	if err := tokens.Fits(c.VocabSize); err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	if _, err := chat.Load(f.FS()); err != nil {
-		return fmt.Errorf("%s: %w", f.Name(), err)
-	}
-	return nil
+	return checkTemplate(f)
 }
 
 // shown is how many bad rows of a file an error lists.

@@ -113,13 +113,11 @@ func (l *loop) wording() chat.Goal {
 }
 
 func (l *loop) rank(name, prompts, samples, reward string) string {
-	c := ranker.Config{Ranker: l.Ranker, DType: l.DType, Device: l.Device}
-	c.Model = "" // its content is an input
 	reads := []string{prompts, samples, reward}
 	if l.readsTemplate() {
 		reads = append(reads, "model")
 	}
-	return l.add(ranker.Stage.With(c, name, reads...))
+	return l.add(ranker.Stage.With(l.relevant(), name, reads...))
 }
 
 // readsTemplate says whether the ranker sees prompts in the policy's template.

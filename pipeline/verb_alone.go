@@ -211,8 +211,12 @@ func (a Alone) template(l *loop) error {
 	return nil
 }
 
-// reward sets the ranker's kind by its folder and adds it as a source.
+// reward sets the ranker's kind by its folder, unless it asks servers, and adds
+// it as a source.
 func (a Alone) reward(l *loop) (string, error) {
+	if l.Ranker.Asks() {
+		return a.asked(l)
+	}
 	if a.Model == "" {
 		l.Ranker.Kind = "rule"
 		return "", nil
@@ -223,6 +227,18 @@ func (a Alone) reward(l *loop) (string, error) {
 		}
 		return checkReward(l.Ranker.Kind)(f)
 	})
+	if err != nil {
+		return "", err
+	}
+	return l.source("reward-model", path), nil
+}
+
+// asked readies a ranker that asks servers and adds the folder of its template.
+func (a Alone) asked(l *loop) (reward string, err error) {
+	if l.in.asking, err = resolveAsking(l.Ranker, workOf(a.Out)); err != nil || l.Ranker.Model == "" {
+		return "", err
+	}
+	path, err := resolveModel(l.Ranker.Model, filepath.Join(workOf(a.Out), "builtin", "reward"), checkReward(l.Ranker.Kind))
 	if err != nil {
 		return "", err
 	}

@@ -41,8 +41,13 @@ func absolute(c *configs.Config) (err error) {
 			}
 		}
 	}
-	if c.Prompts.Path != configs.BuiltIn {
-		c.Prompts.Path, err = filepath.Abs(c.Prompts.Path)
+	for _, path := range []*string{&c.Prompts.Path, &c.Ranker.Judge.Prompt, &c.Ranker.Remote.Cache} {
+		if *path == "" || *path == configs.BuiltIn {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }

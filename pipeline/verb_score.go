@@ -33,15 +33,19 @@ func (r scoreRow) check() error {
 
 // A scored row has null for what its ranker does not say.
 type scored struct {
-	Scores     []float64   `json:"scores"`     // one a response
+	Scores     []*float64  `json:"scores"`     // one a response; null: the ranker has none to give
 	Attributes [][]float64 `json:"attributes"` // raw rewards of each response
 	Gating     [][]float64 `json:"gating"`     // coefficients of them
 	Pairwise   [][]float64 `json:"pairwise"`   // logits of one response against another
 }
 
 // Score reads rows of {messages, responses} and writes {scores, attributes,
-// gating, pairwise}, by the ranker that the folder is for.
-func Score(ctx context.Context, m Model, in Lines, out io.Writer) error {
+// gating, pairwise}, by the ranker that the folder is for, or by the servers
+// that c says to ask.
+func Score(ctx context.Context, m Model, c configs.Ranker, in Lines, out io.Writer) error {
+	if c.Asks() {
+		return scoreAsking(ctx, c, in, out)
+	}
 	return m.with(func(f *hf.Folder, d torch.DType) error {
 		kind, err := ranker.KindOf(f)
 		if err != nil {
@@ -51,29 +55,13 @@ func Score(ctx context.Context, m Model, in Lines, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		w := newLineWriter(out)
 		return m.run(ctx, func(s *torch.Scope) error {
-			c := configs.Default().Ranker
 			c.Kind = kind
 			r, err := ranker.Open(s, c, f, d)
 			if err != nil {
 				return &InputError{err}
 			}
-			bar := progress.Start(ctx, int64(len(rows)), "rows")
-			defer bar.Done()
-			return windowed(rows, window, func(rows []line[scoreRow]) error {
-				ratings, err := r.Rank(ctx, s, requests(rows))
-				if err != nil {
-					return fmt.Errorf("rows from %s on: %w", rows[0].at, err)
-				}
-				for _, list := range ratings {
-					if err := w.write(scoredOf(list)); err != nil {
-						return err
-					}
-				}
-				bar.Add(int64(len(rows)))
-				return w.flush()
-			})
+			return writeScores(ctx, s, r, rows, out)
 		})
 	})
 }
@@ -85,6 +73,50 @@ func scoreRows(f *hf.Folder, kind string, in Lines) ([]line[scoreRow], error) {
 	}
 	t := &text{folder: f}
 	return t.conversations(in)
+}
+
+// writeScores writes what r says of each row.
+func writeScores(ctx context.Context, s *torch.Scope, r ranker.Ranker, rows []line[scoreRow], out io.Writer) error {
+	w := newLineWriter(out)
+	bar := progress.Start(ctx, int64(len(rows)), "rows")
+	defer bar.Done()
+	return windowed(rows, window, func(rows []line[scoreRow]) error {
+		ratings, err := r.Rank(ctx, s, requests(rows))
+		if err != nil {
+			return fmt.Errorf("rows from %s on: %w", rows[0].at, err)
+		}
+		for _, list := range ratings {
+			if err := w.write(scoredOf(list)); err != nil {
+				return err
+			}
+		}
+		bar.Add(int64(len(rows)))
+		return w.flush()
+	})
+}
+
+// scoreAsking has rows scored by servers; nothing is computed here.
+func scoreAsking(ctx context.Context, c configs.Ranker, in Lines, out io.Writer) error {
+	c, err := resolveAsking(c, "")
+	if err != nil {
+		return &InputError{err}
+	}
+	rows, err := readLines(in, scoreRow.check)
+	if err != nil {
+		return err
+	}
+	var f *hf.Folder
+	if c.Model != "" {
+		if f, err = hf.Open(c.Model); err != nil {
+			return &InputError{err}
+		}
+		defer f.Close()
+	}
+	r, err := ranker.Open(nil, c, f, torch.Float)
+	if err != nil {
+		return &InputError{err}
+	}
+	return writeScores(ctx, nil, r, rows, out)
 }
 
 // conversations reads the rows and holds each to the model's template, so that
@@ -118,7 +150,11 @@ func requests(rows []line[scoreRow]) []ranker.Request {
 func scoredOf(list []ranker.Rating) scored {
 	var out scored
 	for _, r := range list {
-		out.Scores = append(out.Scores, r.Score)
+		score := &r.Score
+		if !torch.Finite(r.Score) {
+			score = nil
+		}
+		out.Scores = append(out.Scores, score)
 		if r.Pairwise != nil {
 			out.Pairwise = append(out.Pairwise, r.Pairwise)
 		}

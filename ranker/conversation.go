@@ -83,14 +83,12 @@ func (r reader) whole(messages []table.Message, response string) (conversation, 
 
 // groups encodes requests.
 func (r reader) groups(requests []Request) ([]group, error) {
+	requests, err := checked(requests)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]group, len(requests))
 	for i, q := range requests {
-		if q.Name == "" {
-			q.Name = fmt.Sprintf("request %d", i)
-		}
-		if err := q.check(); err != nil {
-			return nil, err
-		}
 		var conversations []conversation
 		for _, text := range q.Responses {
 			c, err := r.encode(q.Messages, text)

@@ -17,6 +17,10 @@ type Counts struct {
 	Cleaned      int `json:"cleaned"`       // responses of which, or of whose prompt, the text of special tokens was taken out
 	Pairs        int `json:"pairs"`         // of different responses to one prompt
 	Ties         int `json:"ties"`          // of these with equal scores
+
+	Answers  int `json:"answers,omitempty"`  // of a judge
+	Unparsed int `json:"unparsed,omitempty"` // of these without a verdict, also when asked again
+	Swayed   int `json:"swayed,omitempty"`   // pairs of which a judge preferred what it saw first, or second, in both orders
 }
 
 // countsKey is where a table's metadata keeps its Counts.
@@ -40,6 +44,9 @@ func (c *Counts) count(q Request, ratings []Rating) {
 		c.PromptsCut += one(r.Cut.Prompt)
 		c.ResponsesCut += one(r.Cut.Response)
 		c.Cleaned += one(r.Cleaned)
+		c.Answers += r.Judged.Answers
+		c.Unparsed += r.Judged.Unparsed
+		c.Swayed += r.Judged.Swayed
 		for j := range i {
 			different := q.Responses[i] != q.Responses[j]
 			c.Pairs += one(different)
@@ -57,6 +64,9 @@ func (c *Counts) add(o Counts) {
 	c.Cleaned += o.Cleaned
 	c.Pairs += o.Pairs
 	c.Ties += o.Ties
+	c.Answers += o.Answers
+	c.Unparsed += o.Unparsed
+	c.Swayed += o.Swayed
 }
 
 func one(yes bool) int {
@@ -80,6 +90,9 @@ func (c Counts) String() string {
 	}
 	if c.Ties > 0 {
 		fmt.Fprintf(&b, ", %d of %d pairs tied (%.1f %%)", c.Ties, c.Pairs, 100*float64(c.Ties)/float64(c.Pairs))
+	}
+	if c.Answers > 0 {
+		fmt.Fprintf(&b, ", %d of the judge's %d answers without a verdict, %d pairs decided by their order", c.Unparsed, c.Answers, c.Swayed)
 	}
 	return b.String()
 }

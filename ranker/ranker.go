@@ -3,6 +3,7 @@ package ranker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"radpo/configs"
@@ -31,6 +32,20 @@ func (r Request) check() error {
 	return nil
 }
 
+// checked gives each request a name and refuses those without content.
+func checked(requests []Request) ([]Request, error) {
+	out := slices.Clone(requests)
+	for i := range out {
+		if out[i].Name == "" {
+			out[i].Name = fmt.Sprintf("request %d", i)
+		}
+		if err := out[i].check(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // A Rating is the ranker's word on one response.
 type Rating struct {
 	Score        float64   // NaN: the ranker has none to give; see ranker.non_finite
@@ -40,10 +55,14 @@ type Rating struct {
 	Pairwise     []float64 // of a pairwise ranker: logit of being better than each response, read first
 	Cut          Cut
 	Cleaned      bool // special tokens that prompt or response spell were taken out
+	Judged       Judged
 }
 
 // A Cut says what of a conversation did not fit into the model's window.
 type Cut struct{ Prompt, Response bool }
+
+// Judged counts what a judge was asked for a response.
+type Judged struct{ Answers, Unparsed, Swayed int }
 
 // A Ranker rates responses.
 type Ranker interface {
@@ -66,8 +85,12 @@ func Open(s *torch.Scope, c configs.Ranker, f *hf.Folder, d torch.DType) (Ranker
 		return openClassifier(s, c, f, d)
 	case "pairrm":
 		return openPairRM(s, c, f, d)
+	case "remote":
+		return openScorer(c.Remote, f)
+	case "judge":
+		return openJudge(c)
 	}
-	return nil, fmt.Errorf("ranker.kind %q: want armorm, classifier, pairrm or rule", c.Kind)
+	return nil, fmt.Errorf("ranker.kind %q is none of armorm, classifier, pairrm, rule, remote, judge", c.Kind)
 }
 
 // KindOf is the ranker that a model folder is for.

@@ -1,9 +1,11 @@
 package ranker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -38,7 +40,10 @@ const (
 
 // ranker names who scores.
 func (c Config) ranker(in flow.In) string {
-	if in.At(2) == "" {
+	switch {
+	case c.Asks():
+		return c.Kind + " " + cmp.Or(c.Remote.Model, strings.Join(c.Remote.URLs, " "))
+	case in.At(2) == "":
 		return c.Kind
 	}
 	return c.Kind + " " + in.Print(2).Short()

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 )
 
@@ -10,19 +8,21 @@ func evalVerb() *cobra.Command {
 	var a alone
 	var kind, reward, fitted string
 	cmd := &cobra.Command{
-		Use:   "eval --model DIR --prompts FILE (--ranker DIR | --kind rule) --out DIR",
+		Use:   "eval --model DIR --prompts FILE (--ranker DIR | --kind rule|remote|judge) --out DIR",
 		Short: "Measure a policy on held-out prompts: samples at goals, scores, report",
 		Long: `Answers every prompt without a goal and at each of eval.goals, scores the answers,
 prints the measures as JSON, a list of {name, value, lo, hi, n} with 95 %
 intervals over prompts, and writes samples, scores, report.json and report.html.
 With sampler.goal=none the policy counts as one that is asked for no goal in use.
 Scores map to 1-10 by settings under scale., fitted to these answers or, with
---scale-from, as an earlier table's were.` + resuming,
+--scale-from, as an earlier table's were.` + asking + resuming,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkKind(kind, reward); err != nil {
+			own, err := rankedBy(kind, reward)
+			if err != nil {
 				return &usageError{err, cmd.CommandPath()}
 			}
+			a.sets = append(a.sets, own...)
 			stage, err := a.settings()
 			if err != nil {
 				return err
@@ -33,19 +33,10 @@ Scores map to 1-10 by settings under scale., fitted to these answers or, with
 	a.model(cmd, "policy folder, or name in the Hugging Face cache (required)")
 	a.prompts(cmd)
 	cmd.Flags().StringVar(&reward, "ranker", "", "reward model folder, or name in the Hugging Face cache")
-	cmd.Flags().StringVar(&kind, "kind", "", "rule: no reward model")
+	cmd.Flags().StringVar(&kind, "kind", "", "rule, remote or judge: a ranker without weights here")
 	cmd.Flags().StringVar(&fitted, "scale-from", "", "scores table whose map to 1-10 to use")
 	cmd.MarkFlagsOneRequired("ranker", "kind")
-	cmd.MarkFlagsMutuallyExclusive("ranker", "kind")
 	a.flags(cmd, "model", "prompts")
 	cmd.AddCommand(rewardBenchVerb())
 	return cmd
-}
-
-// checkKind holds --kind to what needs no model.
-func checkKind(kind, model string) error {
-	if kind != "rule" && (kind != "" || model == "") {
-		return fmt.Errorf("--kind %q: want rule; other rankers are named by their folder", kind)
-	}
-	return nil
 }

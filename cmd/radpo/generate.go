@@ -41,6 +41,7 @@ messages stay text.`,
 		},
 	}
 	l.flags(cmd)
+	l.needsModel(cmd)
 	cmd.Flags().BoolVar(&greedy, "greedy", false, "always the most likely token, as --temperature 0")
 	cmd.Flags().IntVarP(&o.N, "n", "n", 1, "responses a prompt")
 	cmd.Flags().Int64Var(&o.Seed, "seed", 0, "of the draws")

@@ -19,13 +19,17 @@ type lines struct {
 }
 
 func (l *lines) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&l.model.Dir, "model", "m", "", "model folder, or name in the Hugging Face cache (required)")
+	cmd.Flags().StringVarP(&l.model.Dir, "model", "m", "", "model folder, or name in the Hugging Face cache")
 	cmd.Flags().StringVar(&l.input, "input", "-", "JSON lines to read; - is stdin")
 	cmd.Flags().StringVar(&l.output, "output", "-", "file to write, whole or not at all; - is stdout")
 	cmd.Flags().StringVar(&l.model.DType, "dtype", "", "float32 or bfloat16 (default: the folder's own, else float32)")
 	cmd.Flags().StringVar(&l.model.Device, "device", "auto", "auto, cpu or cuda")
+}
+
+// needsModel makes --model required.
+func (l *lines) needsModel(cmd *cobra.Command) {
 	if err := cmd.MarkFlagRequired("model"); err != nil {
-		panic(err) // a slip in the line above
+		panic(err) // a slip in flags
 	}
 }
 

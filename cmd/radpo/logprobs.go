@@ -18,5 +18,6 @@ for each, in order: the log-probability of every response token at temperature
 		RunE: func(cmd *cobra.Command, _ []string) error { return l.run(cmd, pipeline.Logprobs) },
 	}
 	l.flags(cmd)
+	l.needsModel(cmd)
 	return cmd
 }

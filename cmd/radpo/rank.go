@@ -8,7 +8,7 @@ func rankVerb() *cobra.Command {
 	var a alone
 	var kind, samples, fitted string
 	cmd := &cobra.Command{
-		Use:   "rank (--model DIR | --kind rule) --prompts FILE --samples DIR --out DIR",
+		Use:   "rank (--model DIR | --kind rule|remote|judge) --prompts FILE --samples DIR --out DIR",
 		Short: "Score samples: a scores table, raw and on 1-10",
 		Long: `Scores every sample and writes a scores table: raw, attributes and gating as the
 ranker has them, score on 1-10. The model folder's architecture says which
@@ -18,11 +18,15 @@ as an earlier table's were; the log says what was clipped and how far scores lie
 from those that the map was fitted to. Scores that compare only responses to one
 prompt, as PairRM's do, need --set scale.scope=per-prompt. A response without a
 finite score is an error or, with --set ranker.non_finite=drop, has none on 1-10
-and is left out by the stages behind.` + resuming,
+and is left out by the stages behind.` + asking + resuming,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkKind(kind, a.Model); err != nil {
+			own, err := rankedBy(kind, a.Model)
+			if err != nil {
 				return &usageError{err, cmd.CommandPath()}
+			}
+			if own != nil {
+				a.sets, a.Model = append(a.sets, own...), ""
 			}
 			stage, err := a.settings()
 			if err != nil {
@@ -33,11 +37,10 @@ and is left out by the stages behind.` + resuming,
 	}
 	a.model(cmd, "reward model folder, or name in the Hugging Face cache")
 	a.prompts(cmd)
-	cmd.Flags().StringVar(&kind, "kind", "", "rule: no model")
+	cmd.Flags().StringVar(&kind, "kind", "", "rule, remote or judge: a ranker without weights here")
 	cmd.Flags().StringVar(&samples, "samples", "", "samples table (required)")
 	cmd.Flags().StringVar(&fitted, "scale-from", "", "scores table whose map to 1-10 to use")
 	cmd.MarkFlagsOneRequired("model", "kind")
-	cmd.MarkFlagsMutuallyExclusive("model", "kind")
 	a.flags(cmd, "prompts", "samples")
 	return cmd
 }

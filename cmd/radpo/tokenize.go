@@ -23,5 +23,6 @@ with exactly one BOS where the model has one.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return l.run(cmd, pipeline.Tokenize) },
 	}
 	l.flags(cmd)
+	l.needsModel(cmd)
 	return cmd
 }

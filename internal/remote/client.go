@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ type Options struct {
 	KeyEnv      string
 	Concurrency int           // requests under way at once
 	Timeout     time.Duration // of one try
+	Wait        time.Duration // before the second try; 0: half a second
 	Cache       string        // folder of answers; empty: none are kept
 }
 
@@ -32,6 +34,7 @@ type Client struct {
 
 	http    *http.Client
 	timeout time.Duration
+	wait    time.Duration
 	key     string
 	servers *pool
 	cache   cache
@@ -45,6 +48,7 @@ func New(o Options) (*Client, error) {
 		Concurrency: o.Concurrency,
 		http:        &http.Client{Transport: transport(o.Concurrency), CheckRedirect: stay},
 		timeout:     o.Timeout,
+		wait:        cmp.Or(o.Wait, firstWait),
 		cache:       cache{o.Cache},
 		places:      make(chan struct{}, o.Concurrency),
 		sleep:       sleep,
@@ -64,7 +68,7 @@ func New(o Options) (*Client, error) {
 	if len(all) == 0 {
 		return nil, errors.New("no URL of a server is given")
 	}
-	c.servers = &pool{all: all, now: time.Now}
+	c.servers = &pool{all: all, wait: c.wait, now: time.Now}
 	return c, nil
 }
 
@@ -155,7 +159,7 @@ func (c *Client) post(ctx context.Context, body []byte, take func([]byte) error)
 		if c.servers.anotherThan(s) {
 			continue
 		}
-		if err := c.sleep(ctx, failure.after+backoff(failures.total())); err != nil {
+		if err := c.sleep(ctx, failure.after+backoff(c.wait, failures.total())); err != nil {
 			return err
 		}
 	}

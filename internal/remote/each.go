@@ -9,6 +9,9 @@ import (
 // way, and returns the first error. An error ends the calls that are under way,
 // and none begins after it.
 func (c *Client) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	work := make(chan int)

@@ -63,9 +63,8 @@ const (
 // backoff is the wait behind failure n, from 1 on: doubled each time up to the
 // longest, and between half and all of that by chance, so that requests which
 // failed together do not come back together.
-func backoff(n int) time.Duration {
-	wait := firstWait << min(n-1, 16)
-	wait = min(wait, longestWait)
+func backoff(first time.Duration, n int) time.Duration {
+	wait := min(first<<min(n-1, 16), longestWait)
 	return wait/2 + rand.N(wait/2)
 }
 

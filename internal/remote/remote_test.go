@@ -524,7 +524,7 @@ func TestRetryAfter(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	for n := 1; n < 100; n++ {
 		want := min(firstWait<<min(n-1, 16), longestWait)
-		if got := backoff(n); got < want/2 || got >= want {
+		if got := backoff(firstWait, n); got < want/2 || got >= want {
 			t.Errorf("failure %d: %v, want %v to %v", n, got, want/2, want)
 		}
 	}

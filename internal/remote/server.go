@@ -42,9 +42,10 @@ func newServer(text, path string) (*server, error) {
 // A pool shares requests out. A server that fails is set aside, for longer each
 // time, and then tried again.
 type pool struct {
-	mu  sync.Mutex
-	all []*server
-	now func() time.Time
+	mu   sync.Mutex
+	all  []*server
+	wait time.Duration // that a server is first set aside
+	now  func() time.Time
 }
 
 // take is the server that is up with the fewest requests under way; nil when
@@ -83,7 +84,7 @@ func (p *pool) leave(s *server, failure *Failure) {
 		wait := failure.after
 		if len(p.all) > 1 && !now.Before(s.until) {
 			s.failures++
-			wait = max(wait, backoff(s.failures))
+			wait = max(wait, backoff(p.wait, s.failures))
 		}
 		if until := now.Add(wait); until.After(s.until) {
 			s.until = until
