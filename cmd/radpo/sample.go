@@ -15,9 +15,10 @@ func sampleVerb() *cobra.Command {
 		Use:   "sample --model DIR --prompts FILE --out DIR",
 		Short: "Draw responses to prompts: a samples table",
 		Long: `Draws sampler.n responses to every prompt and writes a samples table. With
---goal they are asked for that score, and for each of several goals in turn.
-Settings are those under sampler., with prompts.max_tokens, seed, dtype (default:
-the folder's own) and device.` + resuming,
+--goal they are asked for that score, and for each of several goals in turn. A
+response ends at an id that generation_config.json names as its end, or at the
+chat template's end of turn. Settings are those under sampler., with
+prompts.max_tokens, seed, dtype (default: the folder's own) and device.` + resuming,
 		Example: "  radpo sample --model DIR --prompts prompts.jsonl --out samples --set sampler.n=5 --goal 10",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -23,7 +23,7 @@ type Decoder struct {
 type DecoderBody struct {
 	inverse   []float32    // [K/2], of the rotary embedding
 	windows   []int        // of each block; 0: none
-	scale     float32      // of embeddings
+	scale     float32      // of embeddings; 0: none
 	Embedding nn.Embedding `w:"embed_tokens"`
 	Blocks    []block      `w:"layers"`
 	Norm      nn.RMSNorm   `w:"norm"`

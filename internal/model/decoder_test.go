@@ -248,23 +248,31 @@ func TestSaveAndLoad(t *testing.T) {
 	})
 }
 
-func TestOtherActivationIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	text, err := os.ReadFile("testdata/tied/config.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text = []byte(strings.Replace(string(text), `"silu"`, `"gelu"`, 1))
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	f, err := hf.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := model.CheckPolicy(f); err == nil || !strings.Contains(err.Error(), `hidden_act "gelu"`) {
-		t.Errorf("got %v, want an error that names hidden_act", err)
+// TestRefusedConfigs: what a config asks for and is not done here is named.
+func TestRefusedConfigs(t *testing.T) {
+	for _, test := range []struct{ folder, old, new, want string }{
+		{"tied", `"silu"`, `"gelu"`, `hidden_act "gelu" is not supported here; llama's is silu`},
+		{"gemma2", `"gelu_pytorch_tanh"`, `"gelu"`, `hidden_activation "gelu" is not supported here`},
+		{"qwen2", `"qwen2"`, `"llama"`, `architecture Qwen2ForCausalLM has model_type qwen2, not "llama"`},
+		{"qwen2", `"Qwen2ForCausalLM"`, `"Qwen2ForTokenClassification"`, "architecture Qwen2ForTokenClassification is not supported here; supported: Gemma2ForCausalLM, LlamaForCausalLM, "},
+	} {
+		dir := t.TempDir()
+		text, err := os.ReadFile(filepath.Join("testdata", test.folder, "config.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = []byte(strings.Replace(string(text), test.old, test.new, 1))
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		f, err := hf.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := model.CheckPolicy(f); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s for %s: got %v, want %s", test.new, test.old, err, test.want)
+		}
 	}
 }
 
