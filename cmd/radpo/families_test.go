@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -94,4 +95,49 @@ func trainedOn(t *testing.T, policy string, all []expectation) string {
 		t.Fatalf("radpo %v: status %d\n%s", args, status, log.String())
 	}
 	return out
+}
+
+// TestEndOfTurn: where generation_config.json and config.json name the end of
+// text alone, answers to messages still end at the template's <|eot_id|>, and
+// answers to plain ids do not.
+func TestEndOfTurn(t *testing.T) {
+	const endOfText, endOfTurn = 316, 319
+	policy := withTokenizer(t, "testdata/families/mistral")
+	for _, name := range []string{"config.json", "generation_config.json"} {
+		path := filepath.Join(policy, name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.Replace(text, []byte(`"eos_token_id": 319`), []byte(`"eos_token_id": 316`), 1)
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type row struct {
+		IDs    []int32 `json:"response_ids"`
+		Finish string
+	}
+	chat := map[string]any{"messages": []map[string]string{{"role": "user", "content": "What is 1 plus 2?"}}}
+	ids := map[string]any{"prompt_ids": []int32{315, 317, 82, 88}}
+	rows := radpo[row](t, []map[string]any{chat, ids}, "generate", "--model", policy, "--n", "100", "--max-tokens", "60", "--temperature", "2")
+	stopped, passed := 0, 0
+	for i, r := range rows {
+		turn := slices.Index(r.IDs, endOfTurn)
+		switch last := len(r.IDs) - 1; {
+		case turn < 0:
+		case i >= 100 && (turn < last || r.Finish == "length"):
+			passed++
+		case i < 100 && turn == last && r.Finish == "stop":
+			stopped++
+		default:
+			t.Errorf("row %d: <|eot_id|> at %d of %d ids, finish %s", i, turn, len(r.IDs), r.Finish)
+		}
+		if r.Finish == "stop" && !slices.Contains([]int32{endOfText, endOfTurn}, r.IDs[len(r.IDs)-1]) {
+			t.Errorf("row %d stopped at %d", i, r.IDs[len(r.IDs)-1])
+		}
+	}
+	if stopped == 0 || passed == 0 {
+		t.Errorf("%d answers to messages stopped at <|eot_id|> and %d to ids passed it: the test shows nothing", stopped, passed)
+	}
 }
