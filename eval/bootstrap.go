@@ -27,16 +27,21 @@ type sheet struct {
 // add appends a statistic of rows, each belonging to a prompt, unless it is
 // undefined.
 func (s *sheet) add(name string, prompts []string, f statistic) {
-	w := make([]float64, len(prompts))
-	for i := range w {
-		w[i] = 1
-	}
-	value := f(w)
+	value := f(ones(len(prompts)))
 	if !finite(value) {
 		return
 	}
 	lo, hi := s.interval(value, prompts, f)
 	s.rows = append(s.rows, table.Measure{Name: name, Value: value, Lo: lo, Hi: hi, N: int64(len(prompts))})
+}
+
+// ones counts each row once.
+func ones(n int) []float64 {
+	w := make([]float64, n)
+	for i := range w {
+		w[i] = 1
+	}
+	return w
 }
 
 // fixed appends a number that has no sampling error.

@@ -1,19 +1,12 @@
 package eval
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
 )
-
-func ones(n int) []float64 {
-	w := make([]float64, n)
-	for i := range w {
-		w[i] = 1
-	}
-	return w
-}
 
 func prompts(n int) []string {
 	out := make([]string, n)
@@ -46,6 +39,30 @@ func TestSpearman(t *testing.T) {
 	}
 }
 
+// TestKendall holds τ-b to its definition over all pairs.
+func TestKendall(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 50 {
+		x, y := make([]float64, 20), make([]float64, 20)
+		for i := range x {
+			x[i], y[i] = float64(rng.IntN(7)), float64(rng.IntN(12))
+		}
+		var agree, byX, byY float64
+		for i := range x {
+			for j := range i {
+				a, b := cmp.Compare(x[i], x[j]), cmp.Compare(y[i], y[j])
+				agree, byX, byY = agree+float64(a*b), byX+float64(a*a), byY+float64(b*b)
+			}
+		}
+		if got, want := kendall(x, y)(ones(20)), agree/math.Sqrt(byX*byY); !close(got, want) {
+			t.Errorf("kendall(%v, %v) is %g, want %g", x, y, got, want)
+		}
+	}
+	if got := kendall([]float64{1, 2, 3}, []float64{0.1, 0.1, 0.1})(ones(3)); !math.IsNaN(got) {
+		t.Errorf("correlation with a constant is %g, want undefined", got)
+	}
+}
+
 // TestWeightsAreCopies holds each statistic to its meaning: a weight of k is
 // the row k times over.
 func TestWeightsAreCopies(t *testing.T) {
@@ -62,6 +79,9 @@ func TestWeightsAreCopies(t *testing.T) {
 		got, want := spearman(x, y)(w), spearman(longX, longY)(ones(len(longX)))
 		if !close(got, want) && !(math.IsNaN(got) && math.IsNaN(want)) {
 			t.Fatalf("spearman of weights %v is %g, of copies %g", w, got, want)
+		}
+		if got, want := kendall(x, y)(w), kendall(longX, longY)(ones(len(longX))); !close(got, want) && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Errorf("kendall(%v, %v) weighted by %v is %g, copied %g", x, y, w, got, want)
 		}
 		if got, want := mean(x, 0)(w), mean(longX, 0)(ones(len(longX))); !close(got, want) {
 			t.Fatalf("mean of weights %v is %g, of copies %g", w, got, want)

@@ -73,11 +73,7 @@ func (s *sheet) dial(p Policy, name string, d dial, reached func(row int) (float
 		}
 	}
 	s.add(name+"/spearman", prompts, overGoals(means, func(reached []float64) float64 {
-		ones := make([]float64, len(reached))
-		for i := range ones {
-			ones[i] = 1
-		}
-		return spearman(d.at, reached)(ones)
+		return spearman(d.at, reached)(ones(len(reached)))
 	}))
 	s.add(name+"/spearman-answers", prompts, spearman(asked, got))
 	s.turn(p, name+"/range", d, reached)

@@ -30,7 +30,7 @@ func TestMeanCoefficients(t *testing.T) {
 	requests := []Request{{Responses: []string{"a", "b"}}, {Responses: []string{"c"}}}
 	first, second := []float64{1, -2, 3}, []float64{3, -4, 0}
 	ratings := [][]Rating{{{Coefficients: first}, {Coefficients: first}}, {{Coefficients: second}}}
-	meta, err := tallyOf(requests, ratings).meta([]string{"wit", "length", "depth"})
+	meta, err := tallyOf(requests, ratings).meta(Origin{Attributes: []string{"wit", "length", "depth"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 
 // Scale reads raw scores and, where the map was fitted before, the table that
 // holds it, and writes them mapped to 1–10 with their [Scaling] as metadata.
-var Scale = flow.Kind[ScaleConfig]{Name: "scale", Version: 3, Run: runScale}
+var Scale = flow.Kind[ScaleConfig]{Name: "scale", Version: 4, Run: runScale}
 
 // A ScaleConfig is what mapped scores depend on besides what the stage reads.
 type ScaleConfig struct {
@@ -64,7 +64,7 @@ func runScale(ctx context.Context, c ScaleConfig, in flow.In, out *flow.Out) err
 	if err != nil {
 		return err
 	}
-	meta := map[string]string{attributes: raw.Meta()[attributes], rankedBy: s.Ranker, scaling: string(constants), table.LevelNames: string(levels)}
+	meta := map[string]string{attributes: raw.Meta()[attributes], rankedBy: s.Ranker, samplesOf: raw.Meta()[samplesOf], scaling: string(constants), table.LevelNames: string(levels)}
 	if bias, ok := raw.Meta()[biasKey]; ok {
 		meta[biasKey] = bias
 	}

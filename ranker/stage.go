@@ -1,11 +1,9 @@
 package ranker
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -22,31 +20,13 @@ import (
 // Stage reads prompts, samples and, unless it is the rule, a reward model, and
 // writes a table of raw scores, a row a sample in their order. A ranker that
 // reads prompts in the policy's template takes that policy as fourth input.
-var Stage = flow.Kind[Config]{Name: "rank", Version: 4, Run: run}
+var Stage = flow.Kind[Config]{Name: "rank", Version: 5, Run: run}
 
 // A Config is what raw scores depend on besides what the stage reads.
 type Config struct {
 	configs.Ranker `json:"ranker"` // without its model, which is read
 	DType          string          `json:"dtype"`
 	Device         string          `json:"device"`
-}
-
-// Where a table's metadata says whose scores it holds: the names of the
-// attributes, and the ranker's kind with its model's fingerprint.
-const (
-	attributes = "attributes"
-	rankedBy   = "ranker"
-)
-
-// ranker names who scores.
-func (c Config) ranker(in flow.In) string {
-	switch {
-	case c.Asks():
-		return c.Kind + " " + cmp.Or(c.Remote.Model, strings.Join(c.Remote.URLs, " "))
-	case in.At(2) == "":
-		return c.Kind
-	}
-	return c.Kind + " " + in.Print(2).Short()
 }
 
 // segment is how many prompts one committed part holds: what a kill loses.
@@ -90,7 +70,7 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 		if err != nil {
 			return err
 		}
-		return gather(ctx, parts, c.ranker(in), r.Names(), out.Dir())
+		return gather(ctx, parts, Origin{c.ranker(in), table.SamplesDigest(samples), r.Names()}, out.Dir())
 	})
 }
 
@@ -179,7 +159,7 @@ func (c Config) segments(ctx context.Context, s *torch.Scope, r Ranker, requests
 
 // gather joins the tables of segments in dir and says in its metadata by whom
 // they are and what they counted together.
-func gather(ctx context.Context, parts []string, by string, names []string, dir string) error {
+func gather(ctx context.Context, parts []string, o Origin, dir string) error {
 	var all tally
 	for _, part := range parts {
 		t, err := readTally(part)
@@ -192,11 +172,10 @@ func gather(ctx context.Context, parts []string, by string, names []string, dir 
 	if all.Bias.Pairs > 0 {
 		zerolog.Ctx(ctx).Info().Msg(all.Bias.String())
 	}
-	meta, err := all.meta(names)
+	meta, err := all.meta(o)
 	if err != nil {
 		return err
 	}
-	meta[rankedBy] = by
 	w, err := table.Create[table.Score](dir, meta)
 	if err != nil {
 		return err

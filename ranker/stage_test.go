@@ -97,8 +97,9 @@ func TestStage(t *testing.T) {
 	if err := json.Unmarshal([]byte(scores.Meta()["attributes"]), &names); err != nil || !slices.Equal(names, objectives[:]) {
 		t.Errorf("attributes are %v (%v)", names, err)
 	}
-	if by := scores.Meta()[rankedBy]; !regexp.MustCompile(`^armorm [0-9a-f]{8}$`).MatchString(by) {
-		t.Errorf("scored by %q, want the kind and the model's fingerprint", by)
+	o, err := ReadOrigin(scores.Meta())
+	if err != nil || !regexp.MustCompile(`^armorm [0-9a-f]{8}$`).MatchString(o.Ranker) || len(o.Samples) != 16 || len(o.Attributes) != 19 {
+		t.Errorf("the scores are of %+v, %v; want the kind and the model's fingerprint, and a digest", o, err)
 	}
 	i := 0
 	for r, err := range scores.Rows() {
@@ -159,7 +160,7 @@ func TestNonFinite(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return gather(ctx, parts, "undecided", nil, out.Dir())
+		return gather(ctx, parts, Origin{Ranker: "undecided"}, out.Dir())
 	}}
 	plan := ranking(t, 2)[:2]
 	_, err := made(t.Context(), t, t.TempDir(), append(plan, stage.With(Config{Ranker: configs.Ranker{NonFinite: "fail"}}, "raw", "prompts", "samples"))...)

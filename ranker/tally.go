@@ -58,16 +58,16 @@ func (t *tally) coefficients(more []float64) {
 	}
 }
 
-// meta is a table's metadata: the names of its attributes, the counts and the
-// mean coefficients, the largest first, and the position bias of a pairwise ranker.
-func (t tally) meta(names []string) (map[string]string, error) {
+// meta is a table's metadata: its origin, the counts, the mean coefficients, the
+// largest first, and the position bias of a pairwise ranker.
+func (t tally) meta(o Origin) (map[string]string, error) {
 	means := Coefficients{}
 	for i, sum := range t.Coefficients {
-		means = append(means, Coefficient{names[i], sum / float64(t.Counts.Prompts)})
+		means = append(means, Coefficient{o.Attributes[i], sum / float64(t.Counts.Prompts)})
 	}
 	slices.SortStableFunc(means, func(a, b Coefficient) int { return cmp.Compare(b.Mean, a.Mean) })
-	meta := map[string]string{}
-	values := map[string]any{attributes: names, countsKey: t.Counts, coefficientsKey: means}
+	meta := map[string]string{rankedBy: o.Ranker, samplesOf: o.Samples}
+	values := map[string]any{attributes: o.Attributes, countsKey: t.Counts, coefficientsKey: means}
 	if t.Bias.Pairs > 0 {
 		values[biasKey] = t.Bias
 	}

@@ -42,5 +42,6 @@ and is left out by the stages behind.` + asking + resuming,
 	cmd.Flags().StringVar(&fitted, "scale-from", "", "scores table whose map to 1-10 to use")
 	cmd.MarkFlagsOneRequired("model", "kind")
 	a.flags(cmd, "prompts", "samples")
+	cmd.AddCommand(compareVerb())
 	return cmd
 }

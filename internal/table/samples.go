@@ -1,5 +1,10 @@
 package table
 
+import (
+	"crypto/sha256"
+	"fmt"
+)
+
 // Why a response ended.
 const (
 	FinishStop   = "stop"   // its last id is a stop id
@@ -18,4 +23,14 @@ type Sample struct {
 	Text        string    `col:"text"`     // decoded response without special tokens
 	Finish      string    `col:"finish"`
 	Seed        int64     `col:"seed"`
+}
+
+// SamplesDigest is 16 hex digits that stand for which responses there are: the
+// prompts' ids, the samples' numbers and texts, in order.
+func SamplesDigest(samples []Sample) string {
+	h := sha256.New()
+	for _, s := range samples {
+		fmt.Fprintf(h, "%q %d %q\n", s.PromptID, s.Sample, s.Text)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:8])
 }
