@@ -35,8 +35,8 @@ fuzz: ## every parser's fuzz target, half a minute each
 bench: ## benchmarks; beside Python's torch and tokenizers where PYTHON has them
 	$(GO) test -run '^$$' -bench . ./internal/torch ./internal/tokenizer ./internal/table ./sampler ./dpo
 	@if $(PYTHON) -c 'import torch' 2>/dev/null; then $(PYTHON) tools/bench/op.py; else echo "no torch in $(PYTHON): tools/bench/op.py left out"; fi
-	@if $(PYTHON) -c 'import tokenizers' 2>/dev/null; then $(PYTHON) tools/bench/tokenizers.py ../shared/data/tokenizers; \
-	  else echo "no tokenizers in $(PYTHON): tools/bench/tokenizers.py left out"; fi
+	@if $(PYTHON) -c 'import tokenizers' 2>/dev/null; then $(PYTHON) tools/bench/encode.py ../shared/data/tokenizers; \
+	  else echo "no tokenizers in $(PYTHON): tools/bench/encode.py left out"; fi
 
 study: build ## the built-in experiment over five seeds, averaged (about 20 minutes)
 	$(GO) run ./demo/study

@@ -15,7 +15,7 @@ import (
 // benchText is 10 MB or more of the file named by TOKENIZER_BENCH_TEXT, in
 // pieces of 8,000 bytes; without it, of the vectors' texts.
 //
-// tools/bench/tokenizers.py runs BenchmarkEncode beside the reference on the
+// tools/bench/encode.py runs BenchmarkEncode beside the reference on the
 // same text, ids proven equal by their digests.
 func benchText(b *testing.B) (pieces []string, size int) {
 	b.Helper()
@@ -61,7 +61,7 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// digest names all the ids; tools/bench/tokenizers.py makes the reference's.
+// digest names all the ids; tools/bench/encode.py makes the reference's.
 func digest(tok *tokenizer.Tokenizer, pieces []string) []byte {
 	sum := sha256.New()
 	var raw []byte

@@ -3,7 +3,7 @@
 whether the ids are the same; then how long ours take to load, and for a
 megabyte of one character.
 
-    python tools/bench/tokenizers.py DIR [TEXT]
+    python tools/bench/encode.py DIR [TEXT]
 
 DIR holds FAMILY.tokenizer.json.gz. TEXT is any file; without it, 12 MB of
 Go's own source tree: comments, code and some text in other scripts.
@@ -22,8 +22,6 @@ import time
 from pathlib import Path
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-# This file is named as the package it measures.
-sys.path = [p for p in sys.path if Path(p or ".").resolve() != Path(__file__).resolve().parent]
 from tokenizers import Tokenizer, __version__  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
