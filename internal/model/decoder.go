@@ -85,16 +85,25 @@ func (m *Decoder) Hidden(s *torch.Scope, in Input) torch.Tensor { return m.Body.
 
 // Logits implements Policy.
 func (m *Decoder) Logits(s *torch.Scope, hidden torch.Tensor) torch.Tensor {
-	var logits torch.Tensor
-	if m.config.TieWordEmbeddings {
-		logits = s.Linear(hidden, m.Body.Embedding.Weight.Tensor, torch.Tensor{})
-	} else {
-		logits = m.Head.Forward(s, hidden)
-	}
+	logits := s.Linear(hidden, m.head(), torch.Tensor{})
 	if bound := m.config.FinalLogitSoftcapping; bound > 0 {
 		return s.SoftCap(logits, 1, bound)
 	}
 	return logits
+}
+
+// Logps implements Policy.
+func (m *Decoder) Logps(s *torch.Scope, hidden, ids torch.Tensor) torch.Tensor {
+	const most = 256 << 20 // bytes of logits at once
+	return s.HeadLogps(hidden, m.head(), ids, m.config.FinalLogitSoftcapping, most/4/int64(m.config.VocabSize))
+}
+
+// head is the weight [V,D] that makes logits.
+func (m *Decoder) head() torch.Tensor {
+	if m.config.TieWordEmbeddings {
+		return m.Body.Embedding.Weight.Tensor
+	}
+	return m.Head.Weight.Tensor
 }
 
 // Hidden implements Body.

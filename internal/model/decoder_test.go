@@ -120,7 +120,7 @@ func TestGradients(t *testing.T) {
 				}
 				hidden := p.Hidden(s, input(s, ids, shape[0], shape[1]))
 				rows := s.Index(s.View(hidden, -1, hidden.Dim(-1)), 0, s.Longs(from, int64(len(from))))
-				loss := s.Neg(s.Mean(s.TokenLogps(p.Logits(s, rows), s.Longs(to, int64(len(to))))))
+				loss := s.Neg(s.Mean(p.Logps(s, rows, s.Longs(to, int64(len(to))))))
 				ref.Check("loss", loss.Floats(), golden.F32)
 				torch.Gradients(loss, weights, grads)
 				for i, param := range params {
@@ -218,7 +218,7 @@ func alone(s *torch.Scope, p model.Policy, prompt, response []int32) []float32 {
 	}
 	n, k := int64(len(ids)), int64(len(targets))
 	hidden := s.Select(p.Hidden(s, input(s, ids, 1, n)), 0, 0)
-	return s.TokenLogps(p.Logits(s, s.Narrow(hidden, 0, n-k-1, k)), s.Longs(targets, k)).Floats()
+	return p.Logps(s, s.Narrow(hidden, 0, n-k-1, k), s.Longs(targets, k)).Floats()
 }
 
 // TestSaveAndLoad: a saved model has the same bytes and answers the same.

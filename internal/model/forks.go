@@ -105,7 +105,7 @@ func (b Forks) Logps(s *torch.Scope, p Policy) torch.Tensor {
 	}
 	n := int64(len(from))
 	hidden := b.Flat(s, p)
-	return s.TokenLogps(p.Logits(s, s.Index(hidden, 0, s.Longs(from, n))), s.Longs(targets, n))
+	return p.Logps(s, s.Index(hidden, 0, s.Longs(from, n)), s.Longs(targets, n))
 }
 
 // Flat is the hidden state of every token, [B·T, D].

@@ -28,6 +28,9 @@ type Policy interface {
 	Body
 	// Logits maps hidden states [..., D] to the vocabulary, [..., V].
 	Logits(s *torch.Scope, hidden torch.Tensor) torch.Tensor
+	// Logps is log softmax(Logits)[ids[i]] of each hidden state [N,D], fp32 [N],
+	// without the logits of all at once.
+	Logps(s *torch.Scope, hidden, ids torch.Tensor) torch.Tensor
 	Config() hf.Config
 }
 

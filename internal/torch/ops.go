@@ -259,9 +259,12 @@ func (s *Scope) DistanceBias(q, k, keys, queries Tensor) Tensor {
 	return s.keepShim(c, op, q, k, keys, queries)
 }
 
-// TokenLogps is log softmax(logits)[ids[i]] of each row, fp32, for logits
-// [N,V] and ids [N].
-func (s *Scope) TokenLogps(logits, ids Tensor) Tensor {
-	c := C.shim_token_logps(C.shim_tensor(logits.use("token_logps")), C.shim_tensor(ids.use("token_logps")))
-	return s.keepShim(c, "token_logps", logits, ids)
+// HeadLogps is log softmax(logits)[ids[i]] of each row of logits = x·Wᵀ, fp32
+// [N], for x [N,D], weight [V,D] and ids [N]. A cap above 0 bounds the logits to
+// ±cap by tanh. No more than rows rows of logits are in memory at once; if that
+// is fewer than N, the gradient computes them again.
+func (s *Scope) HeadLogps(x, weight, ids Tensor, cap float64, rows int64) Tensor {
+	const op = "head_logps"
+	c := C.shim_head_logps(C.shim_tensor(x.use(op)), C.shim_tensor(weight.use(op)), C.shim_tensor(ids.use(op)), C.double(cap), C.int64_t(max(1, rows)))
+	return s.keepShim(c, op, x, weight, ids)
 }

@@ -81,6 +81,69 @@ struct Rope : torch::autograd::Function<Rope> {
   }
 };
 
+// HeadLogps is log softmax(logits)[ids[i]] of each row of logits = x·Wᵀ, bounded
+// to ±cap by tanh if cap > 0, without more than `rows` rows of logits at once.
+// A single part is kept for the gradient; several are computed again.
+struct HeadLogps : torch::autograd::Function<HeadLogps> {
+  // logps is log softmax(logits) of some rows, fp32, and their log-sum-exp.
+  static std::pair<at::Tensor, at::Tensor> logps(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &ids, double cap) {
+    auto all = at::matmul(x, weight.t()).to(at::kFloat);
+    if (cap > 0) all.div_(cap).tanh_().mul_(cap);
+    auto before = all.gather(1, ids);
+    at::log_softmax_out(all, all, 1);
+    return {all, before.sub_(all.gather(1, ids))};
+  }
+  static at::Tensor forward(torch::autograd::AutogradContext *ctx, const at::Tensor &x, const at::Tensor &weight,
+                            const at::Tensor &ids, double cap, int64_t rows) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    auto targets = ids.unsqueeze(1);
+    auto out = at::empty(ids.sizes(), x.options().dtype(at::kFloat));
+    torch::autograd::variable_list saved = {x, weight, targets};
+    for (int64_t i = 0; i < x.size(0); i += rows) {
+      auto n = std::min(rows, x.size(0) - i);
+      auto part = targets.narrow(0, i, n);
+      auto [all, lse] = logps(x.narrow(0, i, n), weight, part, cap);
+      out.narrow(0, i, n).copy_(all.gather(1, part).squeeze(1));
+      if (n == x.size(0) && (x.requires_grad() || weight.requires_grad())) saved.insert(saved.end(), {all, lse});
+    }
+    ctx->save_for_backward(saved);
+    ctx->saved_data["cap"] = cap;
+    ctx->saved_data["rows"] = rows;
+    return out;
+  }
+  // backward: the gradient for logits is g·(onehot − softmax), by the tanh's slope.
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext *ctx, torch::autograd::tensor_list grads) {
+    auto saved = ctx->get_saved_variables();
+    auto &x = saved[0], &weight = saved[1], &targets = saved[2];
+    auto cap = ctx->saved_data["cap"].toDouble();
+    auto rows = ctx->saved_data["rows"].toInt();
+    bool for_x = ctx->needs_input_grad(0), for_weight = ctx->needs_input_grad(1);
+    auto dx = for_x ? at::empty_like(x) : at::Tensor();
+    auto dw = for_weight ? at::zeros(weight.sizes(), weight.options().dtype(at::kFloat)) : at::Tensor();
+    for (int64_t i = 0; i < x.size(0); i += rows) {
+      auto n = std::min(rows, x.size(0) - i);
+      auto here = x.narrow(0, i, n), part = targets.narrow(0, i, n), g = grads[0].narrow(0, i, n).unsqueeze(1);
+      auto [all, lse] = saved.size() > 3 ? std::make_pair(saved[3], saved[4]) : logps(here, weight, part, cap);
+      at::Tensor slope;
+      if (cap > 0) slope = all.add(lse).div_(cap).square_().neg_().add_(1);
+      all.exp_().mul_(g.neg()).scatter_add_(1, part, g);
+      if (cap > 0) all.mul_(slope);
+      all = all.to(x.scalar_type());
+      if (for_x) {
+        auto rows_of_dx = dx.narrow(0, i, n);
+        at::mm_out(rows_of_dx, all, weight);
+      }
+      if (!for_weight) continue;
+      if (x.scalar_type() == at::kFloat)
+        dw.addmm_(all.t(), here);
+      else
+        dw.add_(at::mm(all.t(), here));
+    }
+    if (for_weight) dw = dw.to(weight.scalar_type());
+    return {dx, dw, at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
 // diagonals is a view of dense x [..., R, R+C-1] whose element (i, j) of
 // [..., R, C] is x[i, j-i+R-1].
 at::Tensor diagonals(const at::Tensor &x) {
@@ -184,10 +247,8 @@ shim_tensor shim_linear(shim_tensor x, shim_tensor weight, shim_tensor bias) {
   return make([&] { return at::linear(ref(x), ref(weight), maybe(bias)); });
 }
 
-shim_tensor shim_token_logps(shim_tensor logits, shim_tensor ids) {
-  return make([&] {
-    return at::cross_entropy_loss(ref(logits).to(at::kFloat), ref(ids), std::nullopt, at::Reduction::None).neg();
-  });
+shim_tensor shim_head_logps(shim_tensor x, shim_tensor weight, shim_tensor ids, double cap, int64_t rows) {
+  return make([&] { return HeadLogps::apply(ref(x), ref(weight), ref(ids), cap, rows); });
 }
 
 int shim_put_rows(shim_tensor dst, shim_tensor rows, shim_tensor positions, shim_tensor src) {

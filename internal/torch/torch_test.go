@@ -221,6 +221,52 @@ func TestDistanceBias(t *testing.T) {
 	}
 }
 
+// TestHeadLogps holds values and gradients, whole and in parts, with bounded
+// logits and without, to log-softmax over all logits.
+func TestHeadLogps(t *testing.T) {
+	const n, d, v = 5, 3, 7
+	ids, weights := []int64{6, 0, 3, 3, 1}, []float32{1, -2, 0.5, 3, -1} // of each row in the loss
+	chosen := make([]float32, n*v)
+	for i, id := range ids {
+		chosen[i*v+int(id)] = weights[i]
+	}
+	for _, cap := range []float64{0, 1.5} {
+		for _, rows := range []int64{1, 2, 5, 100} {
+			run(t, func(s *torch.Scope) {
+				x, w := s.Trainable(s.Floats(wave(n*d, 1), n, d)), s.Trainable(s.Floats(wave(v*d, 2), v, d))
+				logps := s.HeadLogps(x, w, s.Longs(ids, n), cap, rows)
+				got := gradients(s, s.Sum(s.Mul(logps, s.Floats(weights, n))), x, w)
+
+				logits := s.Linear(x, w, torch.Tensor{})
+				if cap > 0 {
+					logits = s.SoftCap(logits, 1, cap)
+				}
+				loss := s.Sum(s.Mul(s.LogSoftmax(logits), s.Floats(chosen, n, v)))
+				want := gradients(s, loss, x, w)
+				got = append(got, s.Sum(s.Mul(logps, s.Floats(weights, n))).Floats()...)
+				want = append(want, loss.Floats()...)
+				for i := range want {
+					if math.Abs(float64(got[i]-want[i])) > 1e-5 {
+						t.Fatalf("cap %v, %d rows: number %d is %v, want %v", cap, rows, i, got[i], want[i])
+					}
+				}
+			})
+		}
+	}
+}
+
+func gradients(s *torch.Scope, loss torch.Tensor, params ...torch.Tensor) (out []float32) {
+	var into []torch.Tensor
+	for _, p := range params {
+		into = append(into, s.Zeros(torch.Float, p.Shape()...))
+	}
+	torch.Gradients(loss, params, into)
+	for _, g := range into {
+		out = append(out, g.Floats()...)
+	}
+	return out
+}
+
 // wave is n numbers without a pattern that an index error could keep.
 func wave(n int, seed float64) []float32 {
 	out := make([]float32, n)
