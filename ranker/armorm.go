@@ -124,6 +124,8 @@ func (a *armoRM) placed(groups []group) error {
 			switch end := lastIndex(ids, a.pattern) + len(a.pattern); {
 			case end < len(a.pattern):
 				return fmt.Errorf("%s: no end of the prompt (ids %v) in the conversation's tokens: the chat template is not one of ArmoRM", g.name, a.pattern)
+			case g.prompts[k] == unknown:
+				g.prompts[k] = end
 			case end != g.prompts[k]:
 				return fmt.Errorf("%s: the chat template ends the prompt at token %d, yet its last closing pattern (ids %v) ends at %d: the template hides or repeats it",
 					g.name, g.prompts[k], a.pattern, end)

@@ -81,6 +81,29 @@ func (r reader) whole(messages []table.Message, response string) (conversation, 
 	return conversation{ids: ids, prompt: len(prompt)}, err
 }
 
+// readsText says whether r rates Texts of requests: a ranker that reads whole
+// conversations, as reader does.
+func readsText(r Ranker) (interface{ oneBOS(string) string }, bool) {
+	t, ok := r.(interface{ oneBOS(string) string })
+	return t, ok
+}
+
+func (r reader) oneBOS(text string) string { return r.template.OneBOS(text) }
+
+// text is a conversation that is rendered already. What is beyond the window
+// is cut off.
+func (r reader) text(text string) (conversation, error) {
+	ids := r.tokens.AppendIDs(nil, text, true)
+	if len(ids) == 0 {
+		return conversation{}, errors.New("a text is empty")
+	}
+	kept := min(len(ids), r.window)
+	return conversation{ids: ids[:kept], prompt: unknown, cut: Cut{Response: kept < len(ids)}}, nil
+}
+
+// unknown is where the prompt of a rendered text ends.
+const unknown = -1
+
 // groups encodes requests.
 func (r reader) groups(requests []Request) ([]group, error) {
 	requests, err := checked(requests)
@@ -89,15 +112,31 @@ func (r reader) groups(requests []Request) ([]group, error) {
 	}
 	out := make([]group, len(requests))
 	for i, q := range requests {
-		var conversations []conversation
-		for _, text := range q.Responses {
-			c, err := r.encode(q.Messages, text)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", q.Name, err)
-			}
-			conversations = append(conversations, c)
+		conversations, err := r.conversations(q)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", q.Name, err)
 		}
 		out[i] = newGroup(q.Name, conversations)
+	}
+	return out, nil
+}
+
+// conversations encodes a request: its texts, or its responses.
+func (r reader) conversations(q Request) ([]conversation, error) {
+	var out []conversation
+	for _, text := range q.Texts {
+		c, err := r.text(text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	for _, text := range q.Responses {
+		c, err := r.encode(q.Messages, text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
 	}
 	return out, nil
 }

@@ -19,7 +19,10 @@ type Request struct {
 	Messages  []table.Message // ends with the user's turn
 	Responses []string
 	Finished  []bool // the policy ended the response itself; nil: all
-	Rendered  string // Messages in the policy's chat template, for a ranker that reads them so
+	// Texts are prompt and response together, by the reward model's template,
+	// in place of Messages and Responses; see readsText.
+	Texts    []string
+	Rendered string // Messages in the policy's chat template, for a ranker that reads them so
 }
 
 func (r Request) check() error {
@@ -38,6 +41,9 @@ func checked(requests []Request) ([]Request, error) {
 	for i := range out {
 		if out[i].Name == "" {
 			out[i].Name = fmt.Sprintf("request %d", i)
+		}
+		if out[i].Texts != nil {
+			continue
 		}
 		if err := out[i].check(); err != nil {
 			return nil, err

@@ -7,19 +7,29 @@ import "strings"
 // in front by itself, as it does when it adds special tokens.
 func (t *Template) Text(messages []Message, addGenerationPrompt, addsSpecials bool) (string, error) {
 	text, err := t.Render(messages, addGenerationPrompt)
+	if err != nil {
+		return "", err
+	}
+	text = t.OneBOS(text)
+	if addsSpecials && t.postBOS {
+		text = strings.TrimPrefix(text, t.vars["bos_token"])
+	}
+	return text, nil
+}
+
+// OneBOS is a rendered text that begins with one BOS, if the model has one:
+// the text's own, else the one that the tokenizer would add.
+func (t *Template) OneBOS(text string) string {
 	bos := t.vars["bos_token"]
-	if err != nil || bos == "" {
-		return text, err
+	if bos == "" {
+		return text
 	}
 	bare := text
 	for strings.HasPrefix(bare, bos) {
 		bare = bare[len(bos):]
 	}
-	switch begins := len(bare) < len(text); {
-	case t.postBOS && addsSpecials:
-		return bare, nil
-	case begins || t.postBOS:
-		return bos + bare, nil
+	if len(bare) < len(text) || t.postBOS {
+		return bos + bare
 	}
-	return text, nil
+	return text
 }

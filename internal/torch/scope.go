@@ -38,18 +38,29 @@ func Run(ctx context.Context, d Device, fn func(*Scope) error) error {
 }
 
 func run(d Device, fn func(*Scope) error) (err error) {
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case opPanic:
-			err = p.err
-		default:
-			panic(p)
-		}
-	}()
+	defer caught(&err)
 	s := &Scope{device: d, out: new(libtch.Ctensor)}
 	defer s.close()
 	return fn(s)
+}
+
+// caught is deferred and turns an operator's panic into an error.
+func caught(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case opPanic:
+		*err = p.err
+	default:
+		panic(p)
+	}
+}
+
+// Try calls fn with a child scope that keeps nothing, and returns an operator's
+// failure as Run does: for work that goes on when a piece of it fails.
+func (s *Scope) Try(fn func(*Scope) error) (err error) {
+	defer caught(&err)
+	s.Each(func(child *Scope) { err = fn(child) })
+	return err
 }
 
 // Each calls fn with a child scope that keeps nothing: one training step, one

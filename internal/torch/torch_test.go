@@ -275,3 +275,30 @@ func wave(n int, seed float64) []float32 {
 	}
 	return out
 }
+
+// TestTry: a failure is an error, and the scope goes on.
+func TestTry(t *testing.T) {
+	err := torch.Run(context.Background(), torch.CPU, func(s *torch.Scope) error {
+		err := s.Try(func(s *torch.Scope) error {
+			s.Add(s.Floats([]float32{1, 2}, 2), s.Floats([]float32{1, 2, 3}, 3))
+			return nil
+		})
+		if op := (*torch.OpError)(nil); !errors.As(err, &op) {
+			t.Errorf("got %v, want an OpError", err)
+		}
+		if n := torch.Live(); n != 0 {
+			t.Errorf("%d handles are left", n)
+		}
+		want := errors.New("its own")
+		if err := s.Try(func(*torch.Scope) error { return want }); err != want {
+			t.Errorf("got %v, want %v", err, want)
+		}
+		if got := s.Add(s.Floats([]float32{1}, 1), s.Floats([]float32{2}, 1)).Floats(); got[0] != 3 {
+			t.Errorf("then 1 + 2 is %v", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
