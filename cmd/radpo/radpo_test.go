@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +28,7 @@ func TestMain(m *testing.M) {
 //	copydir FROM TO            copies a folder of plain files
 //	shorten FILE N             cuts N bytes off a file
 //	drop FOLDER TENSOR         takes a tensor out of a model folder
+//	servers KEY                sets $URL to a server of rewards and judgements that wants KEY
 //
 // and $FOLDERS, $MODELS, $DPO and $RANKERS are folders of test data.
 func TestScripts(t *testing.T) {
@@ -42,7 +46,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "hold": hold, "copydir": copydir, "shorten": shorten, "drop": drop,
+			"status": status, "hold": hold, "copydir": copydir, "shorten": shorten, "drop": drop, "servers": servers,
 		},
 	})
 }
@@ -94,4 +98,27 @@ func drop(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(os.Remove(path))
 	ts.Check(hf.WriteFile(path, rest, map[string]string{"format": "pt"}))
+}
+
+// servers starts one that rewards a text by its length and judges every answer
+// worth a five. To a wrong key it says which it was.
+func servers(ts *testscript.TestScript, _ bool, args []string) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Authorization"); got != "Bearer "+args[0] {
+			http.Error(w, "who is "+got+"?", http.StatusUnauthorized)
+			return
+		}
+		var asked struct{ Query []string }
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		rewards := []int{}
+		for _, text := range asked.Query {
+			rewards = append(rewards, len(text))
+		}
+		json.NewEncoder(w).Encode(map[string]any{"rewards": rewards, "choices": []any{map[string]any{"message": map[string]string{"content": "[[5]]"}}}})
+	}))
+	ts.Defer(s.Close)
+	ts.Setenv("URL", s.URL)
 }
