@@ -7,4 +7,8 @@
 // score does not depend on what else is in its batch. A conversation that is
 // longer than the model's window loses the response's end, and before that the
 // middle of a prompt which fills more than half of the window.
+//
+// Rankers elsewhere are asked over HTTP: a reward model by a [protocol] of its
+// server, or a language model as [judge]. A [Server] is the other side: it has
+// others rate by a model that is here.
 package ranker
