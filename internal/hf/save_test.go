@@ -124,7 +124,7 @@ func TestSaveRestatesDType(t *testing.T) {
 // TestSaveAsTransformers opens what transformers saved and saves it again: the
 // weights must come out the same to the byte.
 func TestSaveAsTransformers(t *testing.T) {
-	for _, name := range []string{"tied", "biased", "llama3-bf16", "mistral", "mistral-bf16", "qwen2", "qwen2-bf16", "gemma2", "gemma2-bf16"} {
+	for _, name := range []string{"tied", "biased", "llama3-bf16", "mistral", "mistral-bf16", "qwen2", "qwen2-bf16", "gemma2", "gemma2-bf16", "qwen3", "qwen3-bf16"} {
 		dir := filepath.Join(t.TempDir(), name)
 		base := open(t, filepath.Join("../model/testdata", name))
 		if err := hf.Save(dir, base, shuffled(must(base.Tensors())), 0); err != nil {

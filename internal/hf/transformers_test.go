@@ -11,7 +11,7 @@ import (
 // tensors must follow from the configuration.
 func TestTransformersFolders(t *testing.T) {
 	folders := []string{"tied", "biased", "llama3", "sharded", "tied-bf16", "biased-bf16", "llama3-bf16", "sharded-bf16",
-		"mistral", "mistral-bf16", "gemma2", "gemma2-bf16"}
+		"mistral", "mistral-bf16", "gemma2", "gemma2-bf16", "qwen3", "qwen3-bf16"}
 	for _, name := range folders {
 		t.Run(name, func(t *testing.T) {
 			f := open(t, filepath.Join("../model/testdata", name))
