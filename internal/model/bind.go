@@ -21,24 +21,24 @@ type Param struct {
 // Params lists the weights of a model in the order of its structs.
 func Params(m any) []Param {
 	var out []Param
-	walk(reflect.ValueOf(m), "", func(name string, w *nn.Weight) { out = append(out, Param{name, w}) })
+	walk(reflect.ValueOf(m), "", func(name string, w *nn.Weight) {
+		if w.Shape != nil {
+			out = append(out, Param{name, w})
+		}
+	})
 	return out
 }
 
-var weightType = reflect.TypeFor[nn.Weight]()
-
-// walk visits the weights below v: fields by their tag, those of an empty one
-// as v's own, slices by index.
-func walk(v reflect.Value, path string, visit func(string, *nn.Weight)) {
+// walk visits the values of type T below v, a struct: fields by their tag, those
+// of an empty one as v's own, slices by index.
+func walk[T any](v reflect.Value, path string, visit func(string, *T)) {
 	switch {
 	case v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface:
 		if !v.IsNil() {
 			walk(v.Elem(), path, visit)
 		}
-	case v.Type() == weightType:
-		if w := v.Addr().Interface().(*nn.Weight); w.Shape != nil {
-			visit(path, w)
-		}
+	case v.Type() == reflect.TypeFor[T]():
+		visit(path, v.Addr().Interface().(*T))
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {
 			walk(v.Index(i), fmt.Sprintf("%s.%d", path, i), visit)
@@ -140,11 +140,15 @@ var hfTypes = map[torch.DType]hf.DType{torch.Float: hf.F32, torch.BFloat16: hf.B
 // Save writes the weights of m as a model folder that transformers loads, with
 // base's configuration and tokenizer files. Dir must be new.
 func Save(dir string, base *hf.Folder, m any) error {
+	return hf.Save(dir, base, tensorsOf(Params(m)), hf.ShardLimit)
+}
+
+func tensorsOf(params []Param) []hf.Tensor {
 	var tensors []hf.Tensor
-	for _, p := range Params(m) {
+	for _, p := range params {
 		t := hf.Tensor{Name: p.Name, DType: hfTypes[p.Weight.DType()], Shape: p.Weight.Shape}
 		p.Weight.Bytes(func(b []byte) { t.Data = slices.Clone(b) })
 		tensors = append(tensors, t)
 	}
-	return hf.Save(dir, base, tensors, hf.ShardLimit)
+	return tensors
 }

@@ -104,30 +104,34 @@ func TestGradients(t *testing.T) {
 	for _, dir := range folders(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			ref := golden.Open(t, filepath.Join(dir, "golden.safetensors"))
-			shape, ids := ref.Shape("ids"), ref.Ints("ids")
-			withPolicy(t, dir, torch.Float, true, func(s *torch.Scope, p model.Policy) {
-				var weights, grads []torch.Tensor
-				params := model.Params(p)
-				for _, param := range params {
-					weights = append(weights, s.Trainable(param.Weight.Tensor))
-					grads = append(grads, s.Zeros(torch.Float, param.Weight.Shape...))
-				}
-				var from, to []int64
-				for i := range ids {
-					if int64(i)%shape[1] != 0 {
-						from, to = append(from, int64(i-1)), append(to, ids[i])
-					}
-				}
-				hidden := p.Hidden(s, input(s, ids, shape[0], shape[1]))
-				rows := s.Index(s.View(hidden, -1, hidden.Dim(-1)), 0, s.Longs(from, int64(len(from))))
-				loss := s.Neg(s.Mean(p.Logps(s, rows, s.Longs(to, int64(len(to))))))
-				ref.Check("loss", loss.Floats(), golden.F32)
-				torch.Gradients(loss, weights, grads)
-				for i, param := range params {
-					ref.Check("grad."+param.Name, grads[i].Floats(), golden.F32)
-				}
-			})
+			withPolicy(t, dir, torch.Float, true, func(s *torch.Scope, p model.Policy) { checkGradients(t, s, p, ref, model.Params(p)) })
 		})
+	}
+}
+
+// checkGradients holds the mean cross-entropy of next tokens and its gradients
+// to a golden.
+func checkGradients(t *testing.T, s *torch.Scope, p model.Policy, ref *golden.File, params []model.Param) {
+	t.Helper()
+	shape, ids := ref.Shape("ids"), ref.Ints("ids")
+	var weights, grads []torch.Tensor
+	for _, param := range params {
+		weights = append(weights, s.Trainable(param.Weight.Tensor))
+		grads = append(grads, s.Zeros(torch.Float, param.Weight.Shape...))
+	}
+	var from, to []int64
+	for i := range ids {
+		if int64(i)%shape[1] != 0 {
+			from, to = append(from, int64(i-1)), append(to, ids[i])
+		}
+	}
+	hidden := p.Hidden(s, input(s, ids, shape[0], shape[1]))
+	rows := s.Index(s.View(hidden, -1, hidden.Dim(-1)), 0, s.Longs(from, int64(len(from))))
+	loss := s.Neg(s.Mean(p.Logps(s, rows, s.Longs(to, int64(len(to))))))
+	ref.Check("loss", loss.Floats(), golden.F32)
+	torch.Gradients(loss, weights, grads)
+	for i, param := range params {
+		ref.Check("grad."+param.Name, grads[i].Floats(), golden.F32)
 	}
 }
 

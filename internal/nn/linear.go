@@ -17,6 +17,14 @@ func NewWeight(shape ...int64) Weight { return Weight{Shape: shape} }
 type Linear struct {
 	Weight Weight `w:"weight"` // [out, in]
 	Bias   Weight `w:"bias"`   // [out], or none
+	LoRA   *LoRA  // a change of the weight, or none
+}
+
+// LoRA is a low-rank change of a weight W, which becomes W + Scale·B·A
+// (arXiv:2106.09685, eq. 3). It computes in fp32 beside a narrower model.
+type LoRA struct {
+	A, B  Weight // [r, in] and [out, r]
+	Scale float64
 }
 
 // NewLinear is an unbound layer from in to out features.
@@ -30,7 +38,12 @@ func NewLinear(in, out int, bias bool) Linear {
 
 // Forward maps [..., in] to [..., out].
 func (l Linear) Forward(s *torch.Scope, x torch.Tensor) torch.Tensor {
-	return s.Linear(x, l.Weight.Tensor, l.Bias.Tensor)
+	y := s.Linear(x, l.Weight.Tensor, l.Bias.Tensor)
+	if l.LoRA == nil {
+		return y
+	}
+	change := s.Linear(s.Linear(s.To(x, torch.Float), l.LoRA.A.Tensor, torch.Tensor{}), l.LoRA.B.Tensor, torch.Tensor{})
+	return s.To(s.Add(y, s.Scale(change, l.LoRA.Scale)), y.DType())
 }
 
 // Embedding is a table of rows.

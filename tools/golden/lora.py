@@ -1,0 +1,60 @@
+"""Writes internal/model/testdata/adapters: LoRA adapters by PEFT on the tiny
+Llama of testdata/llama3.
+
+    NAME/adapter_config.json, adapter_model.safetensors   as PEFT saves them
+    NAME/golden.safetensors   ids; logits, the mean cross-entropy of next tokens
+                              and its gradient by both factors; merged.<name>,
+                              what the weights become
+
+    python tools/golden/lora.py
+"""
+
+import json
+import shutil
+from importlib.metadata import version
+
+import torch
+import torch.nn.functional as F
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+import record
+
+BASE = record.ROOT / "internal/model/testdata/llama3"
+OUT = record.ROOT / "internal/model/testdata/adapters"
+RUNS = {
+    "attention": dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"]),
+    "all-rs": dict(r=2, lora_alpha=6, target_modules="all-linear", use_rslora=True),
+}
+
+
+def main(name, settings):
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(BASE), LoraConfig(task_type="CAUSAL_LM", **settings))
+    g = torch.Generator().manual_seed(5)
+    factors = {n: p for n, p in model.named_parameters() if "lora_" in n}
+    with torch.no_grad():
+        for p in factors.values():
+            p.copy_(0.3 * torch.randn(p.shape, generator=g))
+    ids = record.ids(6, model.config.vocab_size, 2, 9)
+    logits = model(ids).logits
+    loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+    loss.backward()
+    tensors = {"ids": ids, "logits": logits, "loss": loss}
+    tensors |= {"grad." + n.replace(".default.weight", ".weight"): p.grad for n, p in factors.items()}
+    folder = OUT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    config = folder / "adapter_config.json"
+    saved = json.loads(config.read_text()) | {"base_model_name_or_path": "llama3"}
+    saved["target_modules"].sort()  # a set in random order
+    config.write_text(json.dumps(saved, indent=2) + "\n")
+    merged = model.merge_and_unload()
+    tensors |= {"merged." + n: p for n, p in merged.named_parameters() if "proj" in n}
+    record.write(folder / "golden.safetensors", tensors, peft=version("peft"))
+    print(name, loss.item())
+
+
+if __name__ == "__main__":
+    for name, settings in RUNS.items():
+        main(name, settings)
