@@ -22,7 +22,7 @@ import (
 // A Bench is a ranker, or the scores that one gave, to be measured on
 // RewardBench.
 type Bench struct {
-	Config configs.Config // who scores, unless Model is named
+	Config configs.Config // of kind remote or judge, who scores, unless Model is named
 	Model  string         // reward model folder, or name in the cache; its architecture says which ranker it is
 	Data   string         // file of questions and answers; with Scores, empty
 	Scores string         // file of scores
@@ -109,13 +109,10 @@ func gathered[R any](path string, rows iter.Seq2[R, error]) ([]R, error) {
 }
 
 // withRanker opens the ranker of a configuration; an empty kind is that which
-// its model folder is for.
+// its model folder is for. One that asks servers has no scope.
 func withRanker(ctx context.Context, c configs.Config, fn func(*torch.Scope, ranker.Ranker) error) error {
 	var f *hf.Folder
-	switch {
-	case c.Ranker.Model == "" && c.Ranker.Neural():
-		return inputError("ranker.kind %s reads a model: name its folder, or another ranker.kind", c.Ranker.Kind)
-	case c.Ranker.Model != "":
+	if c.Ranker.Model != "" {
 		var err error
 		if f, err = hf.Open(c.Ranker.Model); err != nil {
 			return &InputError{err}
@@ -127,17 +124,25 @@ func withRanker(ctx context.Context, c configs.Config, fn func(*torch.Scope, ran
 			}
 		}
 	}
+	var err error
+	if c.Ranker, err = resolveAsking(c.Ranker, ""); err != nil {
+		return &InputError{err}
+	}
 	d, err := model.DType(c.DType)
 	if err != nil {
 		return &InputError{err}
 	}
-	return Model{Device: c.Device}.run(ctx, func(s *torch.Scope) error {
+	open := func(s *torch.Scope) error {
 		r, err := ranker.Open(s, c.Ranker, f, d)
 		if err != nil {
 			return &InputError{err}
 		}
 		return fn(s, r)
-	})
+	}
+	if c.Ranker.Asks() {
+		return open(nil)
+	}
+	return Model{Device: c.Device}.run(ctx, open)
 }
 
 // scoreBench fills in scores, some questions at a time, and counts what the

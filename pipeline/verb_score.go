@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"radpo/configs"
 	"radpo/internal/hf"
@@ -61,7 +62,7 @@ func Score(ctx context.Context, m Model, c configs.Ranker, in Lines, out io.Writ
 			if err != nil {
 				return &InputError{err}
 			}
-			return writeScores(ctx, s, r, rows, out)
+			return writeScores(ctx, s, c, r, rows, out)
 		})
 	})
 }
@@ -75,18 +76,23 @@ func scoreRows(f *hf.Folder, kind string, in Lines) ([]line[scoreRow], error) {
 	return t.conversations(in)
 }
 
-// writeScores writes what r says of each row.
-func writeScores(ctx context.Context, s *torch.Scope, r ranker.Ranker, rows []line[scoreRow], out io.Writer) error {
+// writeScores writes what r says of each row. A response without a score is an
+// error unless c drops such.
+func writeScores(ctx context.Context, s *torch.Scope, c configs.Ranker, r ranker.Ranker, rows []line[scoreRow], out io.Writer) error {
 	w := newLineWriter(out)
 	bar := progress.Start(ctx, int64(len(rows)), "rows")
 	defer bar.Done()
 	return windowed(rows, window, func(rows []line[scoreRow]) error {
 		ratings, err := r.Rank(ctx, s, requests(rows))
 		if err != nil {
-			return fmt.Errorf("rows from %s on: %w", rows[0].at, err)
+			return err
 		}
-		for _, list := range ratings {
-			if err := w.write(scoredOf(list)); err != nil {
+		for i, list := range ratings {
+			row := scoredOf(list)
+			if k := slices.Index(row.Scores, nil); k >= 0 && c.NonFinite != "drop" {
+				return fmt.Errorf("%s: response %d has the score %v: the ranker is at fault; --set ranker.non_finite=drop gives null", rows[i].at, k+1, list[k].Score)
+			}
+			if err := w.write(row); err != nil {
 				return err
 			}
 		}
@@ -116,7 +122,7 @@ func scoreAsking(ctx context.Context, c configs.Ranker, in Lines, out io.Writer)
 	if err != nil {
 		return &InputError{err}
 	}
-	return writeScores(ctx, nil, r, rows, out)
+	return writeScores(ctx, nil, c, r, rows, out)
 }
 
 // conversations reads the rows and holds each to the model's template, so that
@@ -142,7 +148,7 @@ func (t *text) conversations(in Lines) ([]line[scoreRow], error) {
 func requests(rows []line[scoreRow]) []ranker.Request {
 	out := make([]ranker.Request, len(rows))
 	for i, l := range rows {
-		out[i] = ranker.Request{Messages: messages(l.row.Messages), Responses: l.row.Responses}
+		out[i] = ranker.Request{Name: l.at, Messages: messages(l.row.Messages), Responses: l.row.Responses}
 	}
 	return out
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"radpo/internal/hf"
 )
 
 const folders = "testdata/folders"
@@ -212,4 +214,38 @@ func names(t *testing.T, dir string) (out []string) {
 		out = append(out, e.Name())
 	}
 	return out
+}
+
+// TestScoreNotFinite: a score of no number is an error that names its row, and
+// null only on demand.
+func TestScoreNotFinite(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "broken")
+	if err := os.CopyFS(broken, os.DirFS(filepath.Join(folders, "classifier"))); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(broken, "model.safetensors")
+	f, err := hf.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i, tensor := range f.Tensors {
+		if tensor.Name == "score.weight" {
+			f.Tensors[i].Data = bytes.Repeat([]byte{0xff}, len(tensor.Data)) // NaN in every dtype
+		}
+	}
+	again := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := errors.Join(hf.WriteFile(again, f.Tensors, map[string]string{"format": "pt"}), os.Rename(again, path)); err != nil {
+		t.Fatal(err)
+	}
+	row := `{"messages": [{"role": "user", "content": "a"}], "responses": ["b", "c"]}`
+	var out, log bytes.Buffer
+	if status := run([]string{"score", "--model", broken}, strings.NewReader(row), &out, &log); status != failed || out.Len() > 0 ||
+		!strings.Contains(log.String(), "stdin:1: response 1 has the score NaN") {
+		t.Errorf("status %d, output %q, log %q", status, out.String(), log.String())
+	}
+	if status := run([]string{"score", "--model", broken, "--set", "ranker.non_finite=drop"}, strings.NewReader(row), &out, &log); status != done ||
+		!strings.Contains(out.String(), `"scores":[null,null]`) {
+		t.Errorf("status %d, output %q, log %q", status, out.String(), log.String())
+	}
 }

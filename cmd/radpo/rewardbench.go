@@ -11,9 +11,9 @@ import (
 func rewardBenchVerb() *cobra.Command {
 	var b pipeline.Bench
 	var sets []string
-	var items string
+	var items, kind string
 	cmd := &cobra.Command{
-		Use:   "rewardbench (--data FILE [--model DIR] | --scores FILE)",
+		Use:   "rewardbench (--data FILE (--model DIR | --kind remote | --kind judge) | --scores FILE)",
 		Short: "Measure a ranker on RewardBench or RewardBench 2",
 		Long: `Scores the answers of a RewardBench file and prints one JSON object: score,
 sections and subsets, each as {value, lo, hi, n, ties} with a 95 % interval over
@@ -31,17 +31,15 @@ Subsets that a file lacks are left out of their section; without a section, or
 one of version 2's subsets, score is null. Conversations go through the reward
 model's own template and window; the published runs cut them at 2048 tokens.
 
---model's architecture says which ranker it is; others are named by --set, as
-ranker.kind=remote. --items writes {id, subset, scores, result} a question, and
---scores computes the same from such a file without a model: {subset, scores},
-the correct answers' first, with num_correct in version 2, or version 1's
-{subset, scores_chosen, scores_rejected}.`,
+--model's architecture says which ranker it is. --items writes {id, subset,
+scores, result} a question, and --scores computes the same from such a file
+without a model: {subset, scores}, the correct answers' first, with num_correct
+in version 2, or version 1's {subset, scores_chosen, scores_rejected}.` + asking,
 		Example: "  radpo eval rewardbench --data filtered.parquet --model RLHFlow/ArmoRM-Llama3-8B-v0.1 --items scores.jsonl\n" +
 			"  radpo eval rewardbench --scores scores.jsonl",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if b.Config, err = pipeline.Settings(b.Model, sets); err != nil {
+			if err := rankedBench(&b, kind, sets); err != nil {
 				return err
 			}
 			if items == "" {
@@ -53,10 +51,31 @@ the correct answers' first, with num_correct in version 2, or version 1's
 	cmd.Flags().StringVar(&b.Data, "data", "", "file of questions and answers")
 	cmd.Flags().StringVar(&b.Scores, "scores", "", "file of scores, in place of data and model")
 	cmd.Flags().StringVarP(&b.Model, "model", "m", "", "reward model folder, or name in the Hugging Face cache")
+	cmd.Flags().StringVar(&kind, "kind", "", "remote or judge: ask servers")
 	cmd.Flags().StringVar(&items, "items", "", "file for a row a question, whole or not at all")
-	cmd.Flags().StringArrayVar(&sets, "set", nil, "override a key of the configuration, as ranker.kind=rule; may repeat")
+	cmd.Flags().StringArrayVar(&sets, "set", nil, "override a key of the configuration, as ranker.heads=model; may repeat")
 	cmd.MarkFlagsOneRequired("data", "scores")
 	cmd.MarkFlagsMutuallyExclusive("data", "scores")
 	cmd.MarkFlagsMutuallyExclusive("model", "scores")
+	cmd.MarkFlagsMutuallyExclusive("kind", "scores")
 	return cmd
+}
+
+// rankedBench sets who scores.
+func rankedBench(b *pipeline.Bench, kind string, sets []string) (err error) {
+	if b.Scores != "" {
+		return nil
+	}
+	if kind == "rule" {
+		return &usageError{errRule, "radpo eval rewardbench"}
+	}
+	own, err := rankedBy(kind, b.Model)
+	if err != nil {
+		return &usageError{err, "radpo eval rewardbench"}
+	}
+	if kind != "" {
+		b.Model = "" // the servers' template, among the overrides
+	}
+	b.Config, err = pipeline.Settings(b.Model, append(sets, own...))
+	return err
 }

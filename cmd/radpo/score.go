@@ -21,7 +21,8 @@ gating, pairwise} for each, in order. Messages end with the user's turn. The
 folder's architecture says which ranker it is; what that ranker does not say is
 null.
 
-  scores       one number a response, on the ranker's own scale
+  scores       one number a response, on the ranker's own scale; one that is not
+               finite is an error or, with ranker.non_finite=drop, null
   attributes   ArmoRM: the 19 raw rewards of each response
   gating       ArmoRM: their coefficients after softmax
   pairwise     PairRM: logits of row's response, read first, against column's,
