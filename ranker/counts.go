@@ -20,7 +20,6 @@ type Counts struct {
 
 	Answers  int `json:"answers,omitempty"`  // of a judge
 	Unparsed int `json:"unparsed,omitempty"` // of these without a verdict, also when asked again
-	Swayed   int `json:"swayed,omitempty"`   // pairs of which a judge preferred what it saw first, or second, in both orders
 }
 
 // countsKey is where a table's metadata keeps its Counts.
@@ -46,7 +45,6 @@ func (c *Counts) count(q Request, ratings []Rating) {
 		c.Cleaned += one(r.Cleaned)
 		c.Answers += r.Judged.Answers
 		c.Unparsed += r.Judged.Unparsed
-		c.Swayed += r.Judged.Swayed
 		for j := range i {
 			different := q.Responses[i] != q.Responses[j]
 			c.Pairs += one(different)
@@ -66,7 +64,6 @@ func (c *Counts) add(o Counts) {
 	c.Ties += o.Ties
 	c.Answers += o.Answers
 	c.Unparsed += o.Unparsed
-	c.Swayed += o.Swayed
 }
 
 func one(yes bool) int {
@@ -92,7 +89,7 @@ func (c Counts) String() string {
 		fmt.Fprintf(&b, ", %d of %d pairs tied (%.1f %%)", c.Ties, c.Pairs, 100*float64(c.Ties)/float64(c.Pairs))
 	}
 	if c.Answers > 0 {
-		fmt.Fprintf(&b, ", %d of the judge's %d answers without a verdict, %d pairs decided by their order", c.Unparsed, c.Answers, c.Swayed)
+		fmt.Fprintf(&b, ", %d of the judge's %d answers without a verdict", c.Unparsed, c.Answers)
 	}
 	return b.String()
 }

@@ -168,16 +168,7 @@ func (j *judge) Rank(ctx context.Context, _ *torch.Scope, requests []Request) ([
 	}
 	out := make([][]Rating, len(requests))
 	for i := range requests {
-		different := j.rate(matters[i], len(texts[i]))
-		told := map[int]bool{}
-		for _, k := range which[i] {
-			r := different[k]
-			if told[k] {
-				r.Judged = Judged{} // counted with the first of equal responses
-			}
-			told[k] = true
-			out[i] = append(out[i], r)
-		}
+		out[i] = j.rate(matters[i], which[i], len(texts[i]))
 	}
 	return out, nil
 }
@@ -199,41 +190,47 @@ func (j *judge) matters(request, n int) []matter {
 	return out
 }
 
-// rate makes ratings of what was found out on n different responses.
-func (j *judge) rate(matters []matter, n int) []Rating {
+// rate makes ratings of what was found out on n different responses; which says
+// of each response which of these it is.
+func (j *judge) rate(matters []matter, which []int, n int) []Rating {
+	different, m := make([]Rating, n), matrix(nil)
 	if j.c.Method == "pairwise" {
-		return tournament(matters, n)
+		different, m = tournament(matters, n)
+		m = m.expand(which)
+	} else {
+		for _, x := range matters {
+			different[x.first] = Rating{Score: x.value, Judged: Judged{Answers: 1, Unparsed: one(!x.ok)}}
+		}
 	}
-	out := make([]Rating, n)
-	for _, m := range matters {
-		out[m.first] = Rating{Score: m.value, Judged: Judged{Answers: 1, Unparsed: one(!m.ok)}}
+	out := make([]Rating, len(which))
+	for i, k := range which {
+		out[i] = different[k]
+		different[k].Judged = Judged{} // counted with the first of equal responses
+		if m != nil {
+			out[i].Pairwise = m[i]
+		}
 	}
 	return out
 }
 
-// tournament scores n responses by the share of their games that they won.
-// Without an opponent that is a half.
-func tournament(games []matter, n int) []Rating {
-	out := make([]Rating, n)
-	result := map[[2]int]matter{}
+// tournament scores n responses by the share of their games that they won; a
+// half without an opponent. The matrix holds 1 for a win, −1 for a loss and 0
+// for a tie, also where there was no verdict.
+func tournament(games []matter, n int) ([]Rating, matrix) {
+	out, m := make([]Rating, n), newMatrix(n)
 	for _, g := range games {
 		if out[g.first].Judged.Answers++; !g.ok {
-			g.value = 0.5
 			out[g.first].Judged.Unparsed++
+			continue
 		}
-		result[[2]int{g.first, g.other}] = g
-		out[g.first].Score += g.value
-		out[g.other].Score += 1 - g.value
+		m[g.first][g.other] = 2*g.value - 1
 	}
-	for a := range n {
-		if out[a].Score /= float64(2 * (n - 1)); n == 1 {
-			out[a].Score = 0.5
+	for i := range n {
+		won := 0.0
+		for j := range n {
+			won += (m[i][j] - m[j][i]) / 2
 		}
-		for b := range a {
-			if one, two := result[[2]int{a, b}].value, result[[2]int{b, a}].value; one == two && one != 0.5 {
-				out[a].Judged.Swayed++
-			}
-		}
+		out[i].Score = (1 + won/float64(max(1, n-1))) / 2
 	}
-	return out
+	return out, m
 }

@@ -226,7 +226,7 @@ func TestJudgePairwise(t *testing.T) {
 			}
 			return "[[B]]"
 		}, []float64{1, 0, 0.5, 1}, Counts{Answers: 6}},
-		{"first", func(string, string) string { return "[[A]]" }, []float64{0.5, 0.5, 0.5, 0.5}, Counts{Answers: 6, Swayed: 3}},
+		{"first", func(string, string) string { return "[[A]]" }, []float64{0.5, 0.5, 0.5, 0.5}, Counts{Answers: 6}},
 		{"none", func(string, string) string { return "both are fine" }, []float64{0.5, 0.5, 0.5, 0.5}, Counts{Answers: 6, Unparsed: 6}},
 		{"once", func(a, b string) string { // aaa beats a in one order only
 			if a == "aaa" && b == "a" {
@@ -247,10 +247,15 @@ func TestJudgePairwise(t *testing.T) {
 		for _, x := range ratings[0] {
 			got = append(got, x.Score)
 		}
+		var bias PositionBias
+		bias.add(request, ratings[0])
+		if flipped := bias.Flipped; (tt.name == "first") != (flipped == 5) || tt.name != "first" && flipped != 0 {
+			t.Errorf("%s: %+v", tt.name, bias)
+		}
 		if !slices.Equal(got, tt.scores) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.scores)
 		}
-		if counts.Answers != tt.counts.Answers || counts.Unparsed != tt.counts.Unparsed || counts.Swayed != tt.counts.Swayed {
+		if counts.Answers != tt.counts.Answers || counts.Unparsed != tt.counts.Unparsed {
 			t.Errorf("%s: counted %+v, want %+v", tt.name, counts, tt.counts)
 		}
 		if ratings[1][0].Score != 0.5 || ratings[1][1].Score != 0.5 {

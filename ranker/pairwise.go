@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// A matrix holds logits of pairs: at [i][j] how much better response i is than
-// j when i is read first. The diagonal and what was not compared are zero.
+// A matrix holds logits of pairs, or results of games: at [i][j] how much
+// better response i is than j when i is read first. The diagonal and what was
+// not compared are zero.
 type matrix [][]float64
 
 func newMatrix(n int) matrix {

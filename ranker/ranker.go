@@ -68,7 +68,7 @@ type Rating struct {
 type Cut struct{ Prompt, Response bool }
 
 // Judged counts what a judge was asked for a response.
-type Judged struct{ Answers, Unparsed, Swayed int }
+type Judged struct{ Answers, Unparsed int }
 
 // A Ranker rates responses.
 type Ranker interface {

@@ -26,7 +26,8 @@ null.
   attributes   ArmoRM: the 19 raw rewards of each response
   gating       ArmoRM: their coefficients after softmax
   pairwise     PairRM: logits of row's response, read first, against column's,
-               zero diagonal; the prompt is the last user turn, raw
+               zero diagonal; the prompt is the last user turn, raw;
+               a judge's games: 1 won, -1 lost, 0 a tie
 
 Settings are those under ranker.` + asking,
 		Example: `  radpo score --model DIR --input answers.jsonl

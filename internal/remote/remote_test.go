@@ -329,6 +329,28 @@ func TestCache(t *testing.T) {
 	ask(3, doubled(3), 1)
 }
 
+// TestCacheIsShared: processes that have the same answer at the same time leave
+// one whole file.
+func TestCacheIsShared(t *testing.T) {
+	c := cache{filepath.Join(t.TempDir(), "answers")}
+	answer := bytes.Repeat([]byte("an answer "), 10000)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if err := c.put("http://h", []byte("{}"), answer); err != nil {
+				t.Error(err)
+			}
+			if got, ok := c.get("http://h", []byte("{}")); !ok || !bytes.Equal(got, answer) {
+				t.Errorf("read %d bytes, %v", len(got), ok)
+			}
+		})
+	}
+	all.Wait()
+	if files := list(t, c.dir); len(files) != 1 {
+		t.Errorf("left %v", files)
+	}
+}
+
 // TestKeyInAnswer is not kept on disk.
 func TestKeyInAnswer(t *testing.T) {
 	s, _ := serve(t, func(w http.ResponseWriter, r *http.Request, _ int) bool {
