@@ -78,9 +78,13 @@ type score struct {
 	is    bool
 }
 
-// UnmarshalJSON takes the last number of lists in lists.
+// UnmarshalJSON takes the last number of lists in a list, which is as deep as
+// servers go.
 func (s *score) UnmarshalJSON(text []byte) error {
-	for len(text) > 0 && text[0] == '[' {
+	for range 2 {
+		if text[0] != '[' {
+			break
+		}
 		var list []json.RawMessage
 		if err := json.Unmarshal(text, &list); err != nil {
 			return err

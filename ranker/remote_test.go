@@ -22,6 +22,7 @@ import (
 	"radpo/internal/flow"
 	"radpo/internal/hf"
 	"radpo/internal/table"
+	"radpo/internal/torch"
 )
 
 func init() { firstWait = time.Millisecond }
@@ -184,6 +185,26 @@ func TestAnswersThatAreNone(t *testing.T) {
 			t.Errorf("%s %s: got %v, want %s", tt.protocol, tt.answer, err, tt.want)
 		}
 	}
+}
+
+// FuzzAnswers reads what a hostile server may say, within its length's time.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{
+		`{"rewards":[1,[2]],"scores":[3]}`, `{"data":[{"index":0,"probs":[1]},{"data":[[1],[2]]},{"score":1}]}`, `[{"embedding":[1]}]`, `[[{"score":1}]]`,
+		`{"rewards":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, a := range []answer{&openRLHFAnswer{}, &vllmAnswer{}, &sglangAnswer{}, &teiAnswer{}} {
+			if json.Unmarshal(text, a) != nil {
+				continue
+			}
+			if scores, err := exactly(a, 1); err == nil && !torch.Finite(scores[0]) {
+				t.Errorf("%s: %s scores %v", text, a, scores)
+			}
+		}
+	})
 }
 
 // TestRemoteStage ranks through a server that fails now and then: interrupted

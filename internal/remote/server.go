@@ -78,7 +78,7 @@ func (p *pool) leave(s *server, failure *Failure) {
 	s.busy--
 	switch {
 	case failure == nil:
-		s.failures, s.until = 0, time.Time{}
+		s.failures = 0
 	case failure.kind == silent:
 		now := p.now()
 		wait := failure.after
