@@ -149,9 +149,24 @@ func (a Augment) Numbers() int { return max(1, len(a.Attributes), a.AutoAttribut
 
 // DPO says how the policy trains.
 type DPO struct {
-	Loss            string  `yaml:"loss" json:"loss"`
-	Beta            float64 `yaml:"beta" json:"beta"`
-	LabelSmoothing  float64 `yaml:"label_smoothing" json:"label_smoothing"`
+	Loss        string    `yaml:"loss" json:"loss"`                 // one of docs/losses.md, or several joined by +
+	LossWeights []float64 `yaml:"loss_weights" json:"loss_weights"` // of a sum, one a loss; empty: 1 each
+
+	// Each loss reads some of these; its own defaults are in lossKeys.
+	Beta              float64 `yaml:"beta" json:"beta"`                             // orpo's λ, ipo's τ
+	LabelSmoothing    float64 `yaml:"label_smoothing" json:"label_smoothing"`       // share of labels taken as flipped; exo_pair's ε
+	Gamma             float64 `yaml:"gamma" json:"gamma"`                           // margin of simpo, absolute
+	Eta               float64 `yaml:"eta" json:"eta"`                               // rpo's scale of rewards, dpo_sft's weight of the NLL
+	Alpha             float64 `yaml:"alpha" json:"alpha"`                           // r_dpo's price of a token, ld_dpo's weight of the tail, cpo's of the NLL
+	Lambda            float64 `yaml:"lambda" json:"lambda"`                         // dpop's penalty, slic's and rrhf's weight of the NLL
+	Delta             float64 `yaml:"delta" json:"delta"`                           // margin of slic, nats
+	DesirableWeight   float64 `yaml:"desirable_weight" json:"desirable_weight"`     // of chosen responses in kto, of good ones in c_rlft
+	UndesirableWeight float64 `yaml:"undesirable_weight" json:"undesirable_weight"` // of the others
+	DiscopopTau       float64 `yaml:"discopop_tau" json:"discopop_tau"`
+	FDivergence       string  `yaml:"f_divergence" json:"f_divergence"` // reverse_kl, forward_kl, js_divergence, alpha_divergence
+	FAlpha            float64 `yaml:"f_alpha" json:"f_alpha"`           // of alpha_divergence
+	Weighting         string  `yaml:"weighting" json:"weighting"`       // of pairs: none, wpo
+
 	LearningRate    float64 `yaml:"learning_rate" json:"learning_rate"`
 	Schedule        string  `yaml:"schedule" json:"schedule"` // cosine, linear, constant
 	Warmup          float64 `yaml:"warmup" json:"warmup"`     // share of all steps
@@ -200,7 +215,7 @@ func Default() Config {
 		Scale:   Scale{Method: "minmax", Scope: "first-iteration", Low: 1, High: 10, Quantile: 0.03, Slope: 10, Offset: 0.5},
 		Augment: Augment{Method: "ra", Pair: "best-worst", Prompt: "paper", Decimals: 1},
 		DPO: DPO{
-			Loss: "sigmoid", Beta: 0.01, LabelSmoothing: 0.3, LearningRate: 5e-7, Schedule: "cosine", Warmup: 0.1,
+			Loss: "sigmoid", Beta: 0.01, LabelSmoothing: 0.3, FDivergence: "reverse_kl", Weighting: "none", LearningRate: 5e-7, Schedule: "cosine", Warmup: 0.1,
 			Epochs: 1, Batch: 128, MicroTokens: 8192, MaxLength: 2048, MaxPromptLength: 1024, GradClip: 1,
 			Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Order: "shuffled", Start: "previous", Reference: "previous",
 			Data: "newest", SaveEvery: 50,

@@ -42,6 +42,7 @@ func Parse(name string, data []byte, sets []string) (Config, error) {
 func Override(c Config, sets []string) (Config, error) {
 	r := newReader(&c)
 	r.overrides(sets)
+	c.settle(r.written)
 	if faults := r.judge("", append(c.ranges(), c.asks()...)); len(faults) > 0 {
 		return Config{}, faults
 	}
@@ -56,6 +57,7 @@ func parse(name string, data []byte, sets []string, folder string) (Config, erro
 		c.locate(folder)
 	}
 	r.overrides(sets)
+	c.settle(r.written)
 	var found Errors
 	if readable { // else what follows from the missing keys is noise
 		found = append(c.ranges(), c.needs()...)

@@ -24,6 +24,12 @@ func newReader(c *Config) *reader {
 	return r
 }
 
+// written reports whether the file or an override has a value for path.
+func (r *reader) written(path string) bool {
+	_, ok := r.from[path]
+	return ok
+}
+
 // known reports whether path is a key.
 func (r *reader) known(path string) bool { return r.keys[path].IsValid() }
 

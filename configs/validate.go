@@ -78,29 +78,39 @@ var rules = map[string]rule{
 	"augment.auto_attributes": in("[0, inf)"),
 	"augment.min_margin":      in("[0, inf)"),
 
-	"dpo.loss": oneOf("sigmoid | robust ipo hinge sigmoid_norm exo_pair nca_pair bco_pair sppo_hard aot aot_unpaired " +
-		"apo_zero apo_down discopop kto orpo cpo simpo sft rpo_bwd_kl rpo_fwd_kl rpo_sq sppo r_dpo ld_dpo dpop slic rrhf " +
-		"dpo_sft csft c_rlft dpa"),
-	"dpo.beta":              in("(0, inf)"),
-	"dpo.label_smoothing":   in("[0, 0.5)"), // from a half on, labels are more often wrong than right
-	"dpo.learning_rate":     in("(0, 1]"),
-	"dpo.schedule":          oneOf("cosine linear constant"),
-	"dpo.warmup":            in("[0, 1]"),
-	"dpo.epochs":            in("[1, 1000]"),
-	"dpo.batch":             in("[1, inf)"),
-	"dpo.micro_tokens":      in("[1, inf)"),
-	"dpo.max_length":        in("[2, inf)"), // a token each of prompt and response
-	"dpo.max_prompt_length": in("[1, inf)"),
-	"dpo.grad_clip":         in("[0, inf)"),
-	"dpo.weight_decay":      in("[0, inf)"),
-	"dpo.adam_beta1":        in("[0, 1)"),
-	"dpo.adam_beta2":        in("[0, 1)"),
-	"dpo.adam_epsilon":      in("(0, inf)"),
-	"dpo.order":             oneOf("shuffled given"),
-	"dpo.start":             oneOf("previous base"),
-	"dpo.reference":         oneOf("previous base"),
-	"dpo.data":              oneOf("newest all first"),
-	"dpo.save_every":        in("[1, inf)"),
+	"dpo.loss":               anything, // fitLoss
+	"dpo.loss_weights":       each(in("[0, inf)")),
+	"dpo.beta":               in("(0, inf)"),
+	"dpo.label_smoothing":    in("[0, 0.5)"), // from a half on, labels are more often wrong than right
+	"dpo.gamma":              in("[0, inf)"),
+	"dpo.eta":                in("[0, inf)"),
+	"dpo.alpha":              in("[0, inf)"),
+	"dpo.lambda":             in("[0, inf)"),
+	"dpo.delta":              in("[0, inf)"),
+	"dpo.desirable_weight":   in("[0, inf)"),
+	"dpo.undesirable_weight": in("[0, inf)"),
+	"dpo.discopop_tau":       in("[0, inf)"),
+	"dpo.f_divergence":       oneOf("reverse_kl forward_kl js_divergence alpha_divergence"),
+	"dpo.f_alpha":            in("[0, inf)"),
+	"dpo.weighting":          oneOf("none wpo"),
+	"dpo.learning_rate":      in("(0, 1]"),
+	"dpo.schedule":           oneOf("cosine linear constant"),
+	"dpo.warmup":             in("[0, 1]"),
+	"dpo.epochs":             in("[1, 1000]"),
+	"dpo.batch":              in("[1, inf)"),
+	"dpo.micro_tokens":       in("[1, inf)"),
+	"dpo.max_length":         in("[2, inf)"), // a token each of prompt and response
+	"dpo.max_prompt_length":  in("[1, inf)"),
+	"dpo.grad_clip":          in("[0, inf)"),
+	"dpo.weight_decay":       in("[0, inf)"),
+	"dpo.adam_beta1":         in("[0, 1)"),
+	"dpo.adam_beta2":         in("[0, 1)"),
+	"dpo.adam_epsilon":       in("(0, inf)"),
+	"dpo.order":              oneOf("shuffled given"),
+	"dpo.start":              oneOf("previous base"),
+	"dpo.reference":          oneOf("previous base"),
+	"dpo.data":               oneOf("newest all first"),
+	"dpo.save_every":         in("[1, inf)"),
 
 	"eval.goals":       each(in("(-inf, inf)")),
 	"eval.n":           in("[1, 10000]"),
@@ -117,10 +127,12 @@ func (c Config) ranges() Errors {
 			faults = append(faults, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
 		}
 	}
+	unread := c.unread()
 	for _, l := range leaves(&c) {
 		message := rules[l.path](l.value.Interface())
-		fail(message != "", l.path, "%s", message)
+		fail(message != "" && !unread[l.path], l.path, "%s", message)
 	}
+	c.fitLoss(fail)
 	fail(c.Scale.Low >= c.Scale.High, "scale.low", "%v is not below scale.high, %v", c.Scale.Low, c.Scale.High)
 	fail(c.Scale.Fixed() && c.Scale.Scope == "per-prompt", "scale.scope", "per-prompt has no use: scale.method %s is the same for every prompt", c.Scale.Method)
 	fail(c.DPO.MaxPromptLength >= c.DPO.MaxLength, "dpo.max_prompt_length",
