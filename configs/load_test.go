@@ -155,6 +155,35 @@ func TestSecretsStayOut(t *testing.T) {
 	}
 }
 
+// TestLossDefaults: a loss brings its own defaults, what is set stays, and what
+// it does not read is empty.
+func TestLossDefaults(t *testing.T) {
+	tests := []struct {
+		file, want string // want: beta, label_smoothing, gamma, alpha, desirable_weight
+		sets       []string
+	}{
+		{"", "0.01 0.3 0 0 0", nil},
+		{"dpo: {loss: simpo}\n", "2 0 1 0 0", nil},
+		{"dpo: {loss: simpo, beta: 10, gamma: 0}\n", "10 0 0 0 0", nil},
+		{"dpo: {beta: 0.01}\n", "0.01 0 1 0 0", []string{"dpo.loss=simpo"}},
+		{"dpo: {loss: kto+cpo}\n", "0.1 0 0 1 1", nil},
+		{"dpo: {label_smoothing: 0}\n", "0.1 0 0 0 0", []string{"dpo.loss=apo_zero"}},
+	}
+	for _, tt := range tests {
+		c, err := configs.Parse("run.yaml", []byte(small+tt.file), tt.sets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := c.DPO
+		if got := fmt.Sprint(d.Beta, d.LabelSmoothing, d.Gamma, d.Alpha, d.DesirableWeight); got != tt.want {
+			t.Errorf("%q %v: got %s, want %s", tt.file, tt.sets, got, tt.want)
+		}
+		if err := c.Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestPaths shows what a relative path is relative to.
 func TestPaths(t *testing.T) {
 	dir := t.TempDir()

@@ -80,20 +80,12 @@ func (c DPO) chosenOnly() bool {
 	return !slices.ContainsFunc(c.Terms(), func(t Term) bool { return !slices.Contains(chosenOnly, t.Loss) })
 }
 
-// LossKeys lists the keys under dpo that a loss reads, sorted, and whether
-// there is such a loss.
-func LossKeys(loss string) ([]string, bool) {
-	keys, ok := lossKeys[loss]
-	names := slices.Collect(maps.Keys(keys))
-	if slices.Contains(divergent, loss) {
-		names = append(names, "f_divergence")
-	}
-	if !slices.Contains(chosenOnly, loss) {
-		names = append(names, "weighting")
-	}
-	slices.Sort(names)
-	return names, ok
-}
+// LossDefaults is the numbers that a loss reads and what they are when they
+// are not set.
+func LossDefaults(loss string) map[string]float64 { return maps.Clone(lossKeys[loss]) }
+
+// Divergent reports whether a loss reads dpo.f_divergence.
+func Divergent(loss string) bool { return slices.Contains(divergent, loss) }
 
 // Losses names all losses, sorted.
 func Losses() []string { return slices.Sorted(maps.Keys(lossKeys)) }

@@ -16,7 +16,11 @@ import (
 // themselves are held to transformers' in internal/model.
 func TestEveryArchitectureTrains(t *testing.T) {
 	c := goldenConfig()
-	rows, _, err := readRows(table.ReadPairs("testdata/pairs.jsonl"), c.MaxLength)
+	rows, _, err := readRows(table.ReadPairs("testdata/pairs.jsonl"), c.MaxLength, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := newObjective(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,10 +29,10 @@ func TestEveryArchitectureTrains(t *testing.T) {
 			dir := filepath.Join("../internal/model/testdata", name)
 			err := withPolicy(t.Context(), dir, dtype, "cpu", true, func(s *torch.Scope, _ *hf.Folder, p model.Policy) error {
 				rows := slices.Clone(rows)
-				if err := reference(t.Context(), s, p, rows, c.MicroTokens, nil); err != nil {
+				if err := reference(t.Context(), s, p, rows, refsConfig(c), nil); err != nil {
 					return err
 				}
-				tr := &trainer{config: c, policy: p, rows: rows, opt: newOptimizer(s, p, c)}
+				tr := &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, p, c)}
 				var before [][]float32
 				for _, w := range tr.opt.masters {
 					before = append(before, w.Floats())

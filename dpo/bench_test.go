@@ -39,7 +39,11 @@ func BenchmarkStep(b *testing.B) {
 		if err != nil {
 			return err
 		}
-		t := &trainer{config: c, policy: p, rows: rows, opt: newOptimizer(s, p, c)}
+		o, err := newObjective(c)
+		if err != nil {
+			return err
+		}
+		t := &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, p, c)}
 		b.ReportAllocs()
 		i := 0
 		for b.Loop() {

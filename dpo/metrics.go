@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // MetricsFile is where a trained policy's folder keeps its curve.
 const MetricsFile = "metrics.jsonl"
 
 // A Step is one line of metrics.jsonl, under TRL's names. Rewards are
-// β·(log π − log π_ref); sums run over response tokens, means over pairs.
+// β·(log π − log π_ref), β 1 for a loss that reads none and log π_ref 0 for one
+// without a reference; log-probabilities are summed over response tokens, or
+// averaged for losses of averages, and averaged over pairs.
 type Step struct {
 	Step         int64   `json:"step"` // from 1
 	Epoch        float64 `json:"epoch"`
@@ -24,14 +27,14 @@ type Step struct {
 	Margin       float64 `json:"rewards/margins"`
 	ChosenLogp   float64 `json:"logps/chosen"`
 	RejectedLogp float64 `json:"logps/rejected"`
-	Tokens       int64   `json:"num_tokens"` // seen so far, prompts counted once a pair
+	KL           float64 `json:"kl,omitempty"` // kto's z
+	Tokens       int64   `json:"num_tokens"`   // seen so far, prompts counted once a pair
 }
 
-// add counts one pair of the step's n.
-func (m *Step) add(beta, loss, chosen, rejected float64, r row, n float64) {
-	m.Tokens += int64(r.fork().Len())
+// add counts one pair of the step's n. Rewards are scale·(log π − log π_ref).
+func (m *Step) add(scale, loss, chosen, rejected, refChosen, refRejected, n float64) {
 	m.Loss += loss / n
-	good, bad := beta*(chosen-float64(r.refChosen)), beta*(rejected-float64(r.refRejected))
+	good, bad := scale*(chosen-refChosen), scale*(rejected-refRejected)
 	m.Chosen += good / n
 	m.Rejected += bad / n
 	m.Margin += (good - bad) / n
@@ -52,6 +55,23 @@ func writeMetrics(path string, steps []Step) error {
 		b.Write(append(line, '\n'))
 	}
 	return os.WriteFile(path, b.Bytes(), 0o644)
+}
+
+// ReadCounts is the [Counts] of a trained policy's folder.
+func ReadCounts(dir string) (c Counts, err error) {
+	data, err := os.ReadFile(filepath.Join(dir, RowsFile))
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	return c, err
+}
+
+func writeCounts(path string, c Counts) error {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644)
 }
 
 func readMetrics(path string) ([]Step, error) {

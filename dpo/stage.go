@@ -3,9 +3,9 @@ package dpo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"path/filepath"
 	"slices"
 
@@ -19,14 +19,18 @@ import (
 )
 
 // Refs reads a policy and pairs tables and writes the policy's
-// log-probabilities of their responses. Rows that training drops are left out
-// and counted in the table's metadata, under dropped.
-var Refs = flow.Kind[RefsConfig]{Name: "refs", Version: 2, Run: runRefs}
+// log-probabilities of their responses. Rows that training drops are left out.
+var Refs = flow.Kind[RefsConfig]{Name: "refs", Version: 3, Run: runRefs}
 
 // Train reads a policy to start from, the reference's log-probabilities and
-// pairs tables, and writes the trained policy with its metrics.jsonl. It keeps
-// a checkpoint every SaveEvery steps, and one when its context ends.
-var Train = flow.Kind[TrainConfig]{Name: "train", Version: 2, Run: runTrain}
+// pairs tables, and writes the trained policy with its metrics.jsonl and
+// rows.json. The log-probabilities may be left out for losses that need no
+// reference. It keeps a checkpoint every SaveEvery steps, and one when its
+// context ends.
+var Train = flow.Kind[TrainConfig]{Name: "train", Version: 3, Run: runTrain}
+
+// RowsFile is where a trained policy's folder keeps the [Counts] of its rows.
+const RowsFile = "rows.json"
 
 // A RefsConfig is what log-probabilities depend on besides what the stage
 // reads.
@@ -35,6 +39,19 @@ type RefsConfig struct {
 	MicroTokens int    `json:"dpo.micro_tokens"`
 	DType       string `json:"dtype"`
 	Device      string `json:"device"`
+
+	Tail      float64 `json:"tail"`      // weight of tokens behind the shorter response's length: 1 but for ld_dpo
+	Unrelated bool    `json:"unrelated"` // also of responses to other prompts, for kto
+}
+
+// ForTraining is the log-probabilities that the losses of d look at.
+func (c RefsConfig) ForTraining(d configs.DPO) RefsConfig {
+	o, _ := newObjective(d) // an unknown loss is told of when it trains
+	if o.needs&Tail != 0 {
+		c.Tail = d.Alpha
+	}
+	c.Unrelated = o.needs&Unrelated != 0
+	return c
 }
 
 // A TrainConfig is what a trained policy depends on besides what the stage
@@ -59,15 +76,11 @@ func (c TrainConfig) MarshalJSON() ([]byte, error) {
 const chunk = 512
 
 func runRefs(ctx context.Context, c RefsConfig, in flow.In, out *flow.Out) error {
-	rows, dropped, err := readRows(tables(in, 1), c.MaxLength)
+	rows, _, err := readRows(tables(in, 1), c.MaxLength, false)
 	if err != nil {
 		return err
 	}
-	counts, err := json.Marshal(dropped)
-	if err != nil {
-		return err
-	}
-	w, err := table.Create[table.Ref](out.Dir(), map[string]string{"dropped": string(counts)})
+	w, err := table.Create[table.Ref](out.Dir(), nil)
 	if err != nil {
 		return err
 	}
@@ -99,7 +112,7 @@ type referee struct {
 // rows computes one part unless an earlier run did, and writes it to the table.
 func (r referee) rows(ctx context.Context, s *torch.Scope, rows []row, part string) error {
 	dir, old, err := r.out.Ensure(part, func(dir string) error {
-		if err := reference(ctx, s, r.policy, rows, r.config.MicroTokens, r.bar); err != nil {
+		if err := reference(ctx, s, r.policy, rows, r.config, r.bar); err != nil {
 			return err
 		}
 		return writeRefs(dir, rows)
@@ -116,24 +129,28 @@ func (r referee) rows(ctx context.Context, s *torch.Scope, rows []row, part stri
 func writeRefs(dir string, rows []row) error {
 	refs := make([]table.Ref, len(rows))
 	for i, r := range rows {
-		refs[i] = table.Ref{PairID: r.id, Chosen: r.refChosen, Rejected: r.refRejected, ChosenTokens: int32(len(r.chosen)), RejectedTokens: int32(len(r.rejected))}
+		refs[i] = table.Ref{
+			PairID: r.id, Chosen: r.refChosen, Rejected: r.refRejected, ChosenTokens: int32(len(r.chosen)), RejectedTokens: int32(len(r.rejected)),
+			UnrelatedChosen: r.refUnrelated[0], UnrelatedRejected: r.refUnrelated[1],
+		}
 	}
 	return table.WriteAll(dir, nil, refs)
 }
 
 func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) error {
-	if Losses[c.Loss] == nil {
-		return fmt.Errorf("dpo.loss %q is unknown; known are %v", c.Loss, slices.Sorted(maps.Keys(Losses)))
-	}
-	rows, _, err := readRows(tables(in, 2), c.MaxLength)
+	o, err := newObjective(c.DPO)
 	if err != nil {
 		return err
 	}
-	if err := attach(rows, in.At(1)); err != nil {
+	rows, counts, err := readRows(tables(in, 2), c.MaxLength, o.needs&Rejected == 0)
+	if err != nil {
+		return err
+	}
+	if err := o.equip(rows, in.At(1)); err != nil {
 		return err
 	}
 	return withPolicy(ctx, in.At(0), c.DType, c.Device, true, func(s *torch.Scope, f *hf.Folder, p model.Policy) error {
-		t := &trainer{config: c.DPO, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, p, c.DPO)}
+		t := &trainer{objective: o, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, p, c.DPO)}
 		if last := newest(out); last != "" {
 			dir, _ := out.Part(last)
 			if err := t.load(s, dir); err != nil {
@@ -146,8 +163,24 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 		if err := model.Save(out.Dir(), f, p); err != nil {
 			return err
 		}
-		return writeMetrics(filepath.Join(out.Dir(), MetricsFile), t.history)
+		return errors.Join(writeCounts(filepath.Join(out.Dir(), RowsFile), counts), writeMetrics(filepath.Join(out.Dir(), MetricsFile), t.history))
 	})
+}
+
+// equip gives rows what the losses look at beside the policy, or says what is
+// missing.
+func (o objective) equip(rows []row, refs string) error {
+	if o.needs&Rewards != 0 {
+		for _, r := range rows {
+			if !torch.Finite(float64(r.gap)) {
+				return fmt.Errorf("pair %s: dpo.loss %s reads reward_chosen and reward_rejected, which this row lacks", r.id, o.config.Loss)
+			}
+		}
+	}
+	if o.needs&Reference == 0 {
+		return nil
+	}
+	return attach(rows, refs)
 }
 
 // checkpoint commits the state as a part; the one before goes once it is there.
@@ -182,6 +215,7 @@ func attach(rows []row, dir string) error {
 			return fmt.Errorf("row %d is pair %s and the reference's row is of %s: they are not of one data set", i, rows[i].id, r.PairID)
 		}
 		rows[i].refChosen, rows[i].refRejected = r.Chosen, r.Rejected
+		rows[i].refUnrelated = [2]float32{r.UnrelatedChosen, r.UnrelatedRejected}
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"radpo/configs"
 	"radpo/internal/model"
 	"radpo/internal/progress"
 	"radpo/internal/torch"
@@ -15,7 +14,7 @@ import (
 // optimizer's state and its history: everything else is a function of the
 // configuration and the step's number.
 type trainer struct {
-	config  configs.DPO
+	objective
 	seed    int64
 	policy  model.Policy
 	rows    []row
@@ -72,14 +71,8 @@ func (t *trainer) step(ctx context.Context, s *torch.Scope, i int) (Step, error)
 	if len(t.history) > 0 {
 		m.Tokens = t.history[len(t.history)-1].Tokens
 	}
-	for _, micro := range model.Batches(len(rows), t.config.MicroTokens, func(i int) int { return rows[i].fork().Len() }) {
-		err := ctx.Err()
-		if err == nil {
-			s.Each(func(s *torch.Scope) { err = t.micro(s, pick(rows, micro), &m, float64(len(rows))) })
-		}
-		if err != nil {
-			return m, err
-		}
+	if err := t.gradients(ctx, s, rows, &m); err != nil {
+		return m, err
 	}
 	m.LearningRate = learningRate(t.config.Schedule, t.config.LearningRate, t.config.Warmup, i, t.total())
 	m.GradNorm = t.opt.step(m.LearningRate)
@@ -94,27 +87,4 @@ func (t *trainer) batch(i int) []row {
 	epoch, first := i/t.perEpoch(), i%t.perEpoch()*t.config.Batch
 	numbers := order(len(t.rows), t.seed, epoch, t.config.Order != "given")
 	return pick(t.rows, numbers[first:min(first+t.config.Batch, len(numbers))])
-}
-
-// micro adds the gradient of part's share of the step's mean loss over n pairs.
-func (t *trainer) micro(s *torch.Scope, part []row, m *Step, n float64) error {
-	refs := make([]float32, 2*len(part))
-	for i, r := range part {
-		refs[i], refs[len(part)+i] = r.refChosen, r.refRejected
-	}
-	k := int64(len(part))
-	both := s.Floats(refs, 2, k)
-	p := Logps{RefChosen: s.Select(both, 0, 0), RefRejected: s.Select(both, 0, 1)}
-	p.Chosen, p.Rejected = sums(s, t.policy, part)
-	loss := Losses[t.config.Loss](s, p, Hyper{Beta: t.config.Beta, Smoothing: t.config.LabelSmoothing})
-	losses, good, bad := loss.Floats(), p.Chosen.Floats(), p.Rejected.Floats()
-	for i, r := range part {
-		if !torch.Finite(float64(losses[i])) {
-			return fmt.Errorf("pair %s: the loss is %v, with log-probabilities %v for chosen and %v for rejected: "+
-				"lower dpo.learning_rate, or look at this pair", r.id, losses[i], good[i], bad[i])
-		}
-		m.add(t.config.Beta, float64(losses[i]), float64(good[i]), float64(bad[i]), r, n)
-	}
-	t.opt.accumulate(s.Scale(s.Sum(loss), 1/n))
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"radpo/configs"
+	"radpo/dpo"
 	"radpo/ranker"
 	"radpo/sampler"
 )
@@ -88,6 +89,6 @@ func (l *loop) goals() [][]float64 {
 
 // unlearning takes a policy's log-probabilities of a pairs table's responses.
 func (l *loop) unlearning(name, policy, pairs string) {
-	refs := l.refs("logps-"+name, policy, pairs)
+	refs := l.add(dpo.Refs.With(l.logps(), "logps-"+name, policy, pairs))
 	l.show.unlearning = append(l.show.unlearning, exhibit{name, pairs, refs})
 }

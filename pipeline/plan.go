@@ -144,16 +144,29 @@ func (l *loop) augment(name string, i int, method, prompts, samples, scores, bas
 	return l.add(augment.Stage.With(c, name, prompts, samples, scores, base))
 }
 
-// train adds the reference's log-probabilities and the training on pairs.
+// train adds the training on pairs, and before it the reference's
+// log-probabilities where the loss looks at them.
 func (l *loop) train(name, start, reference string, pairs ...string) string {
 	refs := l.refs("refs-"+name, reference, pairs...)
-	c := dpo.TrainConfig{DPO: l.DPO, Seed: l.Seed, DType: l.DType, Device: l.Device}
-	policy := l.add(dpo.Train.With(c, "policy-"+name, append([]string{start, refs}, pairs...)...))
+	policy := l.add(dpo.Train.With(l.training(), "policy-"+name, append([]string{start, refs}, pairs...)...))
 	l.show.curves = append(l.show.curves, exhibit{name: name, first: policy})
 	return policy
 }
 
-func (l *loop) refs(name, policy string, pairs ...string) string {
-	c := dpo.RefsConfig{MaxLength: l.DPO.MaxLength, MicroTokens: l.DPO.MicroTokens, DType: l.DType, Device: l.Device}
-	return l.add(dpo.Refs.With(c, name, append([]string{policy}, pairs...)...))
+func (l *loop) training() dpo.TrainConfig {
+	return dpo.TrainConfig{DPO: l.DPO, Seed: l.Seed, DType: l.DType, Device: l.Device}
+}
+
+// refs adds the log-probabilities that training wants of its reference, or
+// nothing.
+func (l *loop) refs(name, reference string, pairs ...string) string {
+	if !dpo.NeedsReference(l.DPO) {
+		return ""
+	}
+	return l.add(dpo.Refs.With(l.logps().ForTraining(l.DPO), name, append([]string{reference}, pairs...)...))
+}
+
+// logps is how log-probabilities of pairs are taken.
+func (l *loop) logps() dpo.RefsConfig {
+	return dpo.RefsConfig{MaxLength: l.DPO.MaxLength, MicroTokens: l.DPO.MicroTokens, DType: l.DType, Device: l.Device, Tail: 1}
 }

@@ -40,15 +40,11 @@ func (a Alone) Train(ctx context.Context, pairs, reference string) error {
 		}
 		rows := l.add(pairsStage.With(pairsConfig{l.DPO.MaxPromptLength}, "pairs", l.source("pairs-file", pairs), policy))
 		refs := l.refs("refs", against, rows)
-		c := dpo.TrainConfig{DPO: l.DPO, Seed: l.Seed, DType: l.DType, Device: l.Device}
-		return l.add(dpo.Train.With(c, "policy", policy, refs, rows)), nil
+		return l.add(dpo.Train.With(l.training(), "policy", policy, refs, rows)), nil
 	}, func(g *gallery) (string, error) {
-		refs, err := table.Open[table.Ref](g.path("refs"))
-		if err != nil {
-			return "", err
-		}
-		zerolog.Ctx(ctx).Info().Int("pairs", refs.Len()).RawJSON("dropped", []byte(refs.Meta()["dropped"])).Msg("trained")
-		return g.path("policy"), nil
+		rows, err := dpo.ReadCounts(g.path("policy"))
+		zerolog.Ctx(ctx).Info().Interface("pairs", rows).Msg("trained")
+		return g.path("policy"), err
 	})
 }
 

@@ -9,12 +9,14 @@ func trainVerb() *cobra.Command {
 	var pairs, reference string
 	cmd := &cobra.Command{
 		Use:   "train --model DIR --pairs FILE --out DIR",
-		Short: "Train DPO on pairs: a model folder with metrics.jsonl",
+		Short: "Train on pairs: a model folder with metrics.jsonl",
 		Long: `Trains the model on pairs and writes a model folder that transformers loads, with
 metrics.jsonl, one object a step under TRL's names; grad_norm is before clipping.
 Settings are those under dpo., with seed, dtype (default: the folder's own) and
-device. The reference is the model itself unless named. dpo.order=given keeps the
-file's order.
+device. dpo.loss names one of the losses of docs/losses.md, or a sum such as
+sigmoid+sft; each reads keys of its own and has its own defaults. The reference is
+the model itself unless named. dpo.order=given keeps the file's order. Some losses
+read reward_chosen and reward_rejected of the rows.
 
 Pairs are a pairs table of ours, or JSONL, Parquet or Arrow rows of
 
@@ -27,7 +29,11 @@ response what the template puts behind it, end of turn included; a prompt longer
 than dpo.max_prompt_length loses the middle of its last user turn. Of plain texts
 the prompt has the special tokens that the tokenizer adds (BOS), and a response
 is its text and the tokenizer's eos_token; no template is used. The first row
-says which of the two a file is.` + resuming,
+says which of the two a file is.
+
+A response that does not fit dpo.max_length behind its prompt loses its tail. Rows
+that cannot teach are dropped and counted by cause in rows.json: an empty response,
+two equal ones, a prompt that alone fills dpo.max_length.` + resuming,
 		Example: "  radpo train --model DIR --pairs pairs.jsonl --out policy --set dpo.beta=0.1 --set dpo.learning_rate=1e-6",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -95,6 +95,13 @@ func (b Forks) At(i, k, t int) int64 {
 // Logps is the log-probability of every response token, [N] fp32 in order of
 // forks, responses and tokens.
 func (b Forks) Logps(s *torch.Scope, p Policy) torch.Tensor {
+	hidden, ids := b.Predictors(s, p)
+	return p.Logps(s, hidden, ids)
+}
+
+// Predictors is the hidden states that predict each response token, [N,D], and
+// the tokens, [N], in the order of Logps.
+func (b Forks) Predictors(s *torch.Scope, p Policy) (states, ids torch.Tensor) {
 	var from, targets []int64 // the flat token that predicts, and what it should
 	for i, f := range b.forks {
 		for k, r := range f.Responses {
@@ -105,7 +112,7 @@ func (b Forks) Logps(s *torch.Scope, p Policy) torch.Tensor {
 	}
 	n := int64(len(from))
 	hidden := b.Flat(s, p)
-	return p.Logps(s, s.Index(hidden, 0, s.Longs(from, n)), s.Longs(targets, n))
+	return s.Index(hidden, 0, s.Longs(from, n)), s.Longs(targets, n)
 }
 
 // Flat is the hidden state of every token, [B·T, D].

@@ -8,4 +8,8 @@ type Ref struct {
 	Rejected       float32 `col:"ref_rejected"`
 	ChosenTokens   int32   `col:"chosen_tokens"`
 	RejectedTokens int32   `col:"rejected_tokens"`
+
+	// Of the responses of another row behind this row's prompt; 0 unless asked for.
+	UnrelatedChosen   float32 `col:"unrelated_chosen"`
+	UnrelatedRejected float32 `col:"unrelated_rejected"`
 }

@@ -30,6 +30,7 @@ func (s *Scope) scalar(op string, f func(*libtch.Ctensor, libtch.Ctensor, libtch
 func (s *Scope) Add(a, b Tensor) Tensor     { return s.binary("add", libtch.AtgAdd, a, b) }
 func (s *Scope) Sub(a, b Tensor) Tensor     { return s.binary("sub", libtch.AtgSub, a, b) }
 func (s *Scope) Mul(a, b Tensor) Tensor     { return s.binary("mul", libtch.AtgMul, a, b) }
+func (s *Scope) Div(a, b Tensor) Tensor     { return s.binary("div", libtch.AtgDiv, a, b) }
 func (s *Scope) Neg(a Tensor) Tensor        { return s.unary("neg", libtch.AtgNeg, a) }
 func (s *Scope) Square(a Tensor) Tensor     { return s.unary("square", libtch.AtgSquare, a) }
 func (s *Scope) Rsqrt(a Tensor) Tensor      { return s.unary("rsqrt", libtch.AtgRsqrt, a) }
@@ -39,6 +40,10 @@ func (s *Scope) Tanh(a Tensor) Tensor       { return s.unary("tanh", libtch.AtgT
 func (s *Scope) ReLU(a Tensor) Tensor       { return s.unary("relu", libtch.AtgRelu, a) }
 func (s *Scope) SiLU(a Tensor) Tensor       { return s.unary("silu", libtch.AtgSilu, a) }
 func (s *Scope) And(a, b Tensor) Tensor     { return s.binary("and", libtch.AtgLogicalAnd, a, b) }
+func (s *Scope) Exp(a Tensor) Tensor        { return s.unary("exp", libtch.AtgExp, a) }
+func (s *Scope) Expm1(a Tensor) Tensor      { return s.unary("expm1", libtch.AtgExpm1, a) }
+func (s *Scope) Log(a Tensor) Tensor        { return s.unary("log", libtch.AtgLog, a) }
+func (s *Scope) Sigmoid(a Tensor) Tensor    { return s.unary("sigmoid", libtch.AtgSigmoid, a) }
 func (s *Scope) LogSigmoid(a Tensor) Tensor { return s.unary("log_sigmoid", libtch.AtgLogSigmoid, a) }
 func (s *Scope) Scale(a Tensor, f float64) Tensor {
 	return s.scalar("scale", libtch.AtgMulScalar, a, f)
@@ -66,6 +71,11 @@ func (s *Scope) GELUTanh(a Tensor) Tensor {
 // SoftCap is cap·tanh(scale·a/cap), in fp32: scale·a bounded to ±cap.
 func (s *Scope) SoftCap(a Tensor, scale, cap float64) Tensor {
 	return s.keepShim(C.shim_soft_cap(C.shim_tensor(a.use("soft_cap")), C.double(scale), C.double(cap)), "soft_cap", a)
+}
+
+// AtMost is the lesser of each element and limit.
+func (s *Scope) AtMost(a Tensor, limit float64) Tensor {
+	return s.scalar("at most", libtch.AtgClampMax, a, limit)
 }
 
 // Reductions.
@@ -267,4 +277,10 @@ func (s *Scope) HeadLogps(x, weight, ids Tensor, cap float64, rows int64) Tensor
 	const op = "head_logps"
 	c := C.shim_head_logps(C.shim_tensor(x.use(op)), C.shim_tensor(weight.use(op)), C.shim_tensor(ids.use(op)), C.double(cap), C.int64_t(max(1, rows)))
 	return s.keepShim(c, op, x, weight, ids)
+}
+
+// TokenSpreads is log Σ_v softmax(logits)²[v] of each row of logits [N,V],
+// [N] fp32, without gradient: 0 where one token has all probability.
+func (s *Scope) TokenSpreads(logits Tensor) Tensor {
+	return s.keepShim(C.shim_token_spreads(C.shim_tensor(logits.use("token_spreads"))), "token_spreads", logits)
 }

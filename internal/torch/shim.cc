@@ -251,6 +251,14 @@ shim_tensor shim_head_logps(shim_tensor x, shim_tensor weight, shim_tensor ids, 
   return make([&] { return HeadLogps::apply(ref(x), ref(weight), ref(ids), cap, rows); });
 }
 
+shim_tensor shim_token_spreads(shim_tensor logits) {
+  return make([&] {
+    at::NoGradGuard off;
+    auto x = ref(logits).to(at::kFloat);
+    return at::logsumexp(x * 2, {-1}) - 2 * at::logsumexp(x, {-1});
+  });
+}
+
 int shim_put_rows(shim_tensor dst, shim_tensor rows, shim_tensor positions, shim_tensor src) {
   return run([&] { ref(dst).index_put_({ref(rows), ref(positions)}, ref(src)); });
 }
