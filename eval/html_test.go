@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"math"
 	"os"
 	"regexp"
 	"strings"
@@ -221,4 +222,19 @@ func card(t *testing.T, page, class string) string {
 		t.Fatalf("no list %q", class)
 	}
 	return m[1]
+}
+
+// TestPerPromptScale: maps of single prompts have no limits, and a warning.
+func TestPerPromptScale(t *testing.T) {
+	const warning = "not with those of other policies"
+	in := synthetic()
+	if strings.Contains(render(t, in), warning) {
+		t.Error("a warning where maps are common to all prompts")
+	}
+	for i := range in.Scales {
+		in.Scales[i].Low, in.Scales[i].High = math.NaN(), math.NaN()
+	}
+	if !strings.Contains(render(t, in), warning) {
+		t.Error("no warning where each prompt has its own map")
+	}
 }

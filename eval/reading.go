@@ -25,6 +25,7 @@ func read(in Input, b book) reading {
 	r.dials(in.Policies, b)
 	r.unlearned(in.Unlearning, b)
 	r.ranker(in.Policies, b)
+	r.scale(in.Scales)
 	r.text(in.Policies, b)
 	r.steps(in.Policies, b)
 	r.mind("The intervals are over held-out prompts of this one run. They say nothing about other training seeds.")
@@ -158,6 +159,13 @@ func (r *reading) ranker(policies []Policy, b book) {
 		last.Name, change, first.Name, two(b[after].Value), span(b[after]), two(b[before].Value), span(b[before]))
 	if mapped, rule := "ranker/"+last.Name, "reward/"+last.Name; b.has(mapped, rule) && b[mapped].Lo > b[rule].Hi {
 		r.mind("The ranker overrates %s: %s where the rule gives %s.", asUsed(last), two(b[mapped].Value), two(b[rule].Value))
+	}
+}
+
+// scale warns of scores that do not compare policies.
+func (r *reading) scale(scales []Scale) {
+	if len(scales) > 0 && !finite(scales[0].Low) {
+		r.mind("The ranker's scores became 1–10 within each prompt: they compare a policy's answers with one another, not with those of other policies.")
 	}
 }
 

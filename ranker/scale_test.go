@@ -87,8 +87,8 @@ func TestMapsKeepOrder(t *testing.T) {
 // worked out by hand.
 func TestScalingCounts(t *testing.T) {
 	nan := math.NaN()
-	rows := scores(0, 4, 4, 2, 2, 2, nan, 1, 3, 7, -1)
-	for i, p := range []string{"a", "a", "a", "b", "b", "b", "c", "c", "c", "d", "d"} {
+	rows := scores(0, 4, 4, 2, 2, 2, nan, 1, 3, 7, -1, -1)
+	for i, p := range []string{"a", "a", "a", "b", "b", "b", "c", "c", "c", "d", "d", "d"} {
 		rows[i].PromptID = p
 	}
 	rows[8].Attributes[1] = math.Inf(-1)
@@ -99,17 +99,17 @@ func TestScalingCounts(t *testing.T) {
 	s.apply(rows, maps, at, labels)
 	s.summarise(rows, at, labels)
 	want := Scaling{
-		Ranker: "rule", Maps: maps, Rows: 11, Prompts: 4, Tied: 2, Flat: 1, Lost: map[string]int64{"NaN": 1, "wit -Inf": 1},
+		Ranker: "rule", Maps: maps, Rows: 12, Prompts: 4, Tied: 3, Flat: 1, Lost: map[string]int64{"NaN": 1, "wit -Inf": 1},
 		Columns: []Outcome{
-			{Name: "score", ClippedLow: 1, ClippedHigh: 1, Raw: Spread{21. / 9, -1, -0.6, 2, 5.8, 7}, Mapped: Spread{5.75, 1, 1, 5.5, 10, 10}},
-			{Name: "wit", ClippedLow: 1, ClippedHigh: 1, Raw: Spread{42. / 9, -2, -1.2, 4, 11.6, 14}, Mapped: Spread{5.75, 1, 1, 5.5, 10, 10}},
+			{Name: "score", ClippedLow: 2, ClippedHigh: 1, Raw: Spread{2, -1, -1, 2, 5.65, 7}, Mapped: Spread{5.275, 1, 1, 5.5, 10, 10}},
+			{Name: "wit", ClippedLow: 2, ClippedHigh: 1, Raw: Spread{4, -2, -2, 4, 11.3, 14}, Mapped: Spread{5.275, 1, 1, 5.5, 10, 10}},
 		},
 	}
 	if d := cmp.Diff(*s, want, cmpopts.EquateApprox(0, 1e-9)); d != "" {
 		t.Errorf("(-got +want):\n%s", d)
 	}
-	const line = "11 scores of 4 prompts by rule: 0 to 4 become 1 to 10, clipped 9.1 % low and 9.1 % high; mean 2.333 becomes 5.75; " +
-		"ties for best or worst in 2 prompts, 1 with one score throughout; 2 not scored map[NaN:1 wit -Inf:1]"
+	const line = "12 scores of 4 prompts by rule: 0 to 4 become 1 to 10, clipped 16.7 % low and 8.3 % high; mean 2 becomes 5.28; " +
+		"ties for best or worst in 3 prompts, 1 with one score throughout; 2 not scored map[NaN:1 wit -Inf:1]"
 	if got := s.String(); got != line {
 		t.Errorf("got  %s\nwant %s", got, line)
 	}
