@@ -66,10 +66,12 @@ func checkPolicy(f *hf.Folder) error {
 
 func checkReward(kind string) func(*hf.Folder) error {
 	return func(f *hf.Folder) error {
-		if kind == "pairrm" {
+		switch {
+		case kind == "pairrm":
 			return ranker.CheckPairRM(f)
-		}
-		if kind == "remote" {
+		case kind == "classifier" && model.IsEncoder(f):
+			return ranker.CheckEncoder(f)
+		case kind == "remote":
 			return checkTemplate(f)
 		}
 		check := model.CheckClassifier

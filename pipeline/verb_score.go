@@ -9,6 +9,7 @@ import (
 
 	"radpo/configs"
 	"radpo/internal/hf"
+	"radpo/internal/model"
 	"radpo/internal/progress"
 	"radpo/internal/table"
 	"radpo/internal/torch"
@@ -67,9 +68,9 @@ func Score(ctx context.Context, m Model, c configs.Ranker, in Lines, out io.Writ
 	})
 }
 
-// scoreRows reads the rows. A pairwise ranker has no template.
+// scoreRows reads the rows. An encoder has no template.
 func scoreRows(f *hf.Folder, kind string, in Lines) ([]line[scoreRow], error) {
-	if kind == "pairrm" {
+	if kind == "pairrm" || model.IsEncoder(f) {
 		return readLines(in, scoreRow.check)
 	}
 	t := &text{folder: f}

@@ -17,6 +17,9 @@ type classifier struct {
 }
 
 func openClassifier(s *torch.Scope, c configs.Ranker, f *hf.Folder, d torch.DType) (Ranker, error) {
+	if model.IsEncoder(f) {
+		return openEncoder(s, c, f, d)
+	}
 	r, err := newReader(c, f)
 	if err != nil {
 		return nil, err

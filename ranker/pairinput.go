@@ -19,16 +19,23 @@ const (
 	secondPrefix = "<|candidate2|>"
 )
 
-// specials are the texts that PairRM's tokenizer takes for tokens.
-var specials = []string{sourcePrefix, firstPrefix, secondPrefix, "<|candidate|>", "[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"}
+// What DeBERTa's tokenizer and PairRM's take for special tokens.
+var (
+	debertaSpecials = []string{"[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"}
+	specials        = append([]string{sourcePrefix, firstPrefix, secondPrefix, "<|candidate|>"}, debertaSpecials...)
 
-var despecial = func() *strings.Replacer {
+	withoutDeBERTas = blank(debertaSpecials)
+	withoutSpecials = blank(specials)
+)
+
+// blank puts a space in place of each of texts.
+func blank(texts []string) *strings.Replacer {
 	var pairs []string
-	for _, text := range specials {
+	for _, text := range texts {
 		pairs = append(pairs, text, " ")
 	}
 	return strings.NewReplacer(pairs...)
-}()
+}
 
 // A pairReader turns a prompt and two responses into PairRM's input: three
 // parts, each [CLS] prefix text [SEP].
@@ -46,15 +53,9 @@ func newPairReader(f *hf.Folder, vocabulary int) (*pairReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := tokenizer.Load(f.FS())
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w; spm.model alone is not read: take tokenizer.json of llm-blender/PairRM, or convert it with transformers 4, as 5 gives other ids", err)
-	}
-	if err == nil {
-		err = t.Fits(vocabulary)
-	}
+	t, err := debertaTokenizer(f, vocabulary)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		return nil, err
 	}
 	p := &pairReader{tokens: t, sourceMax: c.PairRM.SourceMax, candidateMax: c.PairRM.CandidateMax}
 	for _, text := range specials {
@@ -77,6 +78,21 @@ func newPairReader(f *hf.Folder, vocabulary int) (*pairReader, error) {
 	return p, nil
 }
 
+// debertaTokenizer is that of a folder whose model has so many tokens.
+func debertaTokenizer(f *hf.Folder, vocabulary int) (*tokenizer.Tokenizer, error) {
+	t, err := tokenizer.Load(f.FS())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; spm.model alone is not read either: convert it with transformers 4, as 5 gives other ids, or take the file of another copy of the model", err)
+	}
+	if err == nil {
+		err = t.Fits(vocabulary)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return t, nil
+}
+
 // A part is a text as PairRM reads it.
 type part struct {
 	ids     []int32
@@ -89,7 +105,7 @@ type part struct {
 // that the text spells become spaces, as in LLM-Blender; those that appear
 // only once the text is normalized are taken out.
 func (p *pairReader) part(prefix, text string, limit int) part {
-	clean := despecial.Replace(text)
+	clean := withoutSpecials.Replace(text)
 	all := p.tokens.AppendIDs([]int32{p.begin}, prefix+clean, true)
 	ids := slices.DeleteFunc(all[2:], func(id int32) bool { return slices.Contains(p.blocked, id) })
 	s := part{cleaned: clean != text || len(ids) != len(all)-2}
@@ -128,11 +144,10 @@ func pairTexts(form string, q Request) (source string, candidates []string, err 
 	case "conversation":
 		return pairConversation(q)
 	}
-	last := q.Messages[len(q.Messages)-1]
-	if last.Role != "user" {
-		return "", nil, fmt.Errorf("the prompt ends with the %s's turn, want the user's", last.Role)
+	if n := len(q.Messages); n > 0 && q.Messages[n-1].Role == "user" {
+		return q.Messages[n-1].Content, q.Responses, nil
 	}
-	return last.Content, q.Responses, nil
+	return "", nil, errors.New("the prompt does not end with the user's turn")
 }
 
 func pairConversation(q Request) (source string, candidates []string, err error) {

@@ -58,16 +58,13 @@ type match struct{ contest, first, second int }
 
 // Rank implements Ranker.
 func (p *pairRM) Rank(ctx context.Context, s *torch.Scope, requests []Request) ([][]Rating, error) {
+	requests, err := checked(requests)
+	if err != nil {
+		return nil, err
+	}
 	contests := make([]*contest, len(requests))
 	for i, q := range requests {
-		var err error
-		if q.Name == "" {
-			q.Name = fmt.Sprintf("request %d", i)
-		}
-		if err = q.check(); err == nil {
-			contests[i], err = p.contest(q)
-		}
-		if err != nil {
+		if contests[i], err = p.contest(q); err != nil {
 			return nil, fmt.Errorf("%s: %w", q.Name, err)
 		}
 	}

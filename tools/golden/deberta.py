@@ -9,14 +9,16 @@ internal/model/testdata/encoders/NAME, PairRM as in llm-blender/PairRM-hf:
     hidden [B,L,D]           last hidden state, of the padded batch
     logits [B]               positive when the first candidate is better
 
-internal/model/testdata/encoders/classifier, a DebertaV2ForSequenceClassification
-with one label: ids, lengths, and score [B].
-
 ranker/testdata/pairrm, in the layout of llm-blender/PairRM, with a tokenizer:
 
     cases.json               source, first and second candidate of each row
     ids [N,L], lengths [N]   the whole input, by tokenizers.Tokenizer
     at [N,3], logits [N]
+
+ranker/testdata/encoder, a DebertaV2ForSequenceClassification with one label and
+the same tokenizer, on source and first candidate of each case as a text pair:
+
+    ids [N,L], lengths [N], score [N]
 
     python tools/golden/deberta.py
 """
@@ -35,6 +37,7 @@ import record
 
 ENCODERS = record.ROOT / "internal/model/testdata/encoders"
 RANKER = record.ROOT / "ranker/testdata/pairrm"
+CLASSIFIER = record.ROOT / "ranker/testdata/encoder"
 SPECIALS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
 PREFIXES = ["<|source|>", "<|candidate1|>", "<|candidate2|>", "<|candidate|>"]
 LENGTHS = [150, 3, 97, 64, 150]
@@ -133,18 +136,6 @@ def encoder(name, seed, shape):
     print(name, "logits", logits.tolist())
 
 
-def classifier():
-    path = ENCODERS / "classifier"
-    shutil.rmtree(path, ignore_errors=True)
-    config = DebertaV2Config(**BASE, num_labels=1, pooler_hidden_size=BASE["hidden_size"])
-    randomise(DebertaV2ForSequenceClassification(config), 9).save_pretrained(path)
-    model = DebertaV2ForSequenceClassification.from_pretrained(path).eval()
-    ids, lengths = sequences()
-    score = model(ids, attention_mask=(ids != 0).long()).logits[:, 0]
-    record.write(path / "golden.safetensors", {"ids": ids, "lengths": lengths, "score": score})
-    print("classifier", score.tolist())
-
-
 SOURCE = "Tell me of the fox. What does it eat, and where does it sleep?"
 TEXTS = [
     "The fox eats mice, berries and eggs; it sleeps in a den in the wood.",
@@ -220,9 +211,24 @@ def ranker():
     print("ranker", tok.get_vocab_size(), "tokens,", lengths.tolist(), "long, logits", [round(x, 3) for x in logits.tolist()])
 
 
+def classifier():
+    tok = tokenizer()
+    shape = BASE | {"vocab_size": tok.get_vocab_size(), "max_position_embeddings": 256}  # no text is longer
+    shutil.rmtree(CLASSIFIER, ignore_errors=True)
+    config = DebertaV2Config(**shape, num_labels=1, pooler_hidden_size=BASE["hidden_size"])
+    randomise(DebertaV2ForSequenceClassification(config), 9).save_pretrained(CLASSIFIER)
+    tok.save(str(CLASSIFIER / "tokenizer.json"))
+    tok = Tokenizer.from_file(str(CLASSIFIER / "tokenizer.json"))
+    model = DebertaV2ForSequenceClassification.from_pretrained(CLASSIFIER).eval()
+    ids, lengths = padded([tok.encode(source, first).ids for source, first, _ in CASES])
+    score = model(ids, attention_mask=(ids != 0).long()).logits[:, 0]
+    record.write(CLASSIFIER / "golden.safetensors", {"ids": ids, "lengths": lengths, "score": score})
+    print("classifier", lengths.tolist(), "long, score", [round(x, 3) for x in score.tolist()])
+
+
 if __name__ == "__main__":
     with torch.no_grad():
         for seed, (name, shape) in enumerate(SHAPES.items()):
             encoder(name, 40 + seed, shape)
-        classifier()
         ranker()
+        classifier()
