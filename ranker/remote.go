@@ -104,6 +104,9 @@ func (s *scorer) Rank(ctx context.Context, _ *torch.Scope, requests []Request) (
 	scores := make([][]float64, len(queries))
 	err = s.client.Each(ctx, len(queries), func(ctx context.Context, i int) (err error) {
 		scores[i], err = s.protocol.read(ctx, s.client, s.protocol.body(queries[i]), len(queries[i].responses))
+		if err != nil {
+			err = fmt.Errorf("%s: %w", requests[of[i]].Name, err)
+		}
 		return err
 	})
 	if err != nil {
@@ -145,7 +148,9 @@ func distinct(responses []string) (different []string, which []int) {
 // in their order.
 type form func(prompt []table.Message, responses []string) ([]query, error)
 
-// rendered has conversations as text by the reward model's template.
+// rendered has conversations as text by the reward model's template. Special
+// tokens that a message spells are parsed by the server, and what its window
+// does not hold is its affair.
 func rendered(t *chat.Template, adds bool) form {
 	return func(prompt []table.Message, responses []string) ([]query, error) {
 		before, err := t.Text(prompt, true, adds)

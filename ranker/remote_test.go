@@ -292,7 +292,7 @@ func TestRemoteGivesUp(t *testing.T) {
 	plan[3] = Stage.With(c, "raw", "prompts", "samples", "reward")
 	run := t.TempDir()
 	_, err := made(t.Context(), t, run, plan...)
-	if err == nil || !strings.Contains(err.Error(), "/get_reward, the last of 5 tries: the answer cannot be read") {
+	if err == nil || !strings.Contains(err.Error(), "prompt p09: POST "+s.URL+"/get_reward, the last of 5 tries: the answer cannot be read") {
 		t.Fatalf("got %v", err)
 	}
 	broken = false

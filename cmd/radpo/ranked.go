@@ -13,7 +13,9 @@ urls, protocol (openrlhf, vllm-classify, vllm-pooling, vllm-score, sglang, tei),
 form (template: by that of the folder named as the model; messages; plain),
 model, key_env (environment variable with the key), concurrency, timeout, cache.
 --kind judge asks a language model through any API like OpenAI's, by these and by
-ranker.judge: method (score, weighted, pairwise), prompt, temperature, max_tokens.`
+ranker.judge: method (score, 1 to 10; weighted by log-probabilities, 1 to 9;
+pairwise, the share of games won in both orders), prompt (a file with {question}
+and {answer}, or {answer_a} and {answer_b}), temperature, max_tokens.`
 
 var errRule = errors.New("--kind rule: the rule knows the prompts of the built-in world alone; use radpo rank")
 

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // Options say whom a client asks and how.
@@ -155,6 +157,9 @@ func (c *Client) post(ctx context.Context, body []byte, take func([]byte) error)
 		failure.Server = s.name
 		if !failures.again(failure) {
 			return failure
+		}
+		if c.servers.tell() {
+			zerolog.Ctx(ctx).Warn().Msgf("%v; asking again", failure)
 		}
 		if c.servers.anotherThan(s) {
 			continue

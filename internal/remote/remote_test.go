@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // secret is a key that must show nowhere.
@@ -433,11 +435,12 @@ func TestStorm(t *testing.T) {
 		}
 		return false
 	})
+	var log bytes.Buffer
 	o := Options{URLs: []string{s.URL}, Concurrency: 6, Cache: t.TempDir()}
 	all := func() {
 		c, _ := client(t, o)
 		var answers [questions]atomic.Int64
-		err := c.Each(t.Context(), questions, func(ctx context.Context, i int) error {
+		err := c.Each(zerolog.New(zerolog.SyncWriter(&log)).WithContext(t.Context()), questions, func(ctx context.Context, i int) error {
 			r, err := Post(ctx, c, question{i}, doubled(i))
 			if err == nil {
 				answers[i].Add(int64(*r.Double))
@@ -454,6 +457,9 @@ func TestStorm(t *testing.T) {
 		}
 	}
 	all()
+	if told := log.String(); strings.Contains(told, secret) || !strings.Contains(told, "; asking again") {
+		t.Errorf("the log says %s", told)
+	}
 	first := count.Load()
 	if first < questions*5/4 {
 		t.Errorf("%d requests: the storm did not blow", first)

@@ -46,6 +46,23 @@ type pool struct {
 	all  []*server
 	wait time.Duration // that a server is first set aside
 	now  func() time.Time
+
+	told time.Time // when somebody was last told of a failure
+}
+
+// quiet is the time between two warnings: thousands of requests may fail alike.
+const quiet = 30 * time.Second
+
+// tell reports whether a warning is due.
+func (p *pool) tell() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if now.Sub(p.told) < quiet {
+		return false
+	}
+	p.told = now
+	return true
 }
 
 // take is the server that is up with the fewest requests under way; nil when
