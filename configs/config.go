@@ -176,13 +176,18 @@ type DPO struct {
 	MaxLength       int     `yaml:"max_length" json:"max_length"`
 	MaxPromptLength int     `yaml:"max_prompt_length" json:"max_prompt_length"`
 	GradClip        float64 `yaml:"grad_clip" json:"grad_clip"` // 0: off
+	Optimizer       string  `yaml:"optimizer" json:"optimizer"` // adamw, sgd, rmsprop
+	Moments         string  `yaml:"moments" json:"moments"`     // of the optimizer: float32, bfloat16, 8bit
 	WeightDecay     float64 `yaml:"weight_decay" json:"weight_decay"`
 	Beta1           float64 `yaml:"adam_beta1" json:"adam_beta1"`
 	Beta2           float64 `yaml:"adam_beta2" json:"adam_beta2"`
 	Epsilon         float64 `yaml:"adam_epsilon" json:"adam_epsilon"`
+	Momentum        float64 `yaml:"momentum" json:"momentum"` // of sgd and rmsprop
+	RMSpropAlpha    float64 `yaml:"rmsprop_alpha" json:"rmsprop_alpha"`
+	EMA             float64 `yaml:"ema" json:"ema"`               // decay a step of an average of weights, saved in ema/; 0: none
 	Order           string  `yaml:"order" json:"order"`           // shuffled, given
 	Start           string  `yaml:"start" json:"start"`           // previous, base
-	Reference       string  `yaml:"reference" json:"reference"`   // previous, base
+	Reference       string  `yaml:"reference" json:"reference"`   // previous, base, or ema: the previous policy's average
 	Data            string  `yaml:"data" json:"data"`             // newest, all, or first: no fresh samples after iteration 1
 	SaveEvery       int     `yaml:"save_every" json:"save_every"` // steps between checkpoints
 }
@@ -217,7 +222,7 @@ func Default() Config {
 		DPO: DPO{
 			Loss: "sigmoid", Beta: 0.01, LabelSmoothing: 0.3, FDivergence: "reverse_kl", Weighting: "none", LearningRate: 5e-7, Schedule: "cosine", Warmup: 0.1,
 			Epochs: 1, Batch: 128, MicroTokens: 8192, MaxLength: 2048, MaxPromptLength: 1024, GradClip: 1,
-			Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Order: "shuffled", Start: "previous", Reference: "previous",
+			Optimizer: "adamw", Moments: "float32", Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, RMSpropAlpha: 0.99, Order: "shuffled", Start: "previous", Reference: "previous",
 			Data: "newest", SaveEvery: 50,
 		},
 		Eval: Eval{Goals: []float64{2, 4, 6, 8, 10}, N: 1, Temperature: 0.7},

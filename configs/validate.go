@@ -103,12 +103,17 @@ var rules = map[string]rule{
 	"dpo.max_prompt_length":  in("[1, inf)"),
 	"dpo.grad_clip":          in("[0, inf)"),
 	"dpo.weight_decay":       in("[0, inf)"),
+	"dpo.optimizer":          oneOf("adamw sgd rmsprop"),
+	"dpo.moments":            oneOf("float32 bfloat16 8bit"),
+	"dpo.momentum":           in("[0, 1)"),
+	"dpo.rmsprop_alpha":      in("[0, 1)"),
+	"dpo.ema":                in("[0, 1)"),
 	"dpo.adam_beta1":         in("[0, 1)"),
 	"dpo.adam_beta2":         in("[0, 1)"),
 	"dpo.adam_epsilon":       in("(0, inf)"),
 	"dpo.order":              oneOf("shuffled given"),
 	"dpo.start":              oneOf("previous base"),
-	"dpo.reference":          oneOf("previous base"),
+	"dpo.reference":          oneOf("previous base ema"),
 	"dpo.data":               oneOf("newest all first"),
 	"dpo.save_every":         in("[1, inf)"),
 
@@ -133,6 +138,10 @@ func (c Config) ranges() Errors {
 		fail(message != "" && !unread[l.path], l.path, "%s", message)
 	}
 	c.fitLoss(fail)
+	fail(c.DPO.Momentum > 0 && c.DPO.Optimizer == "adamw", "dpo.momentum", "dpo.optimizer adamw does not read it; its is dpo.adam_beta1")
+	fail(c.DPO.RMSpropAlpha != Default().DPO.RMSpropAlpha && c.DPO.Optimizer != "rmsprop", "dpo.rmsprop_alpha",
+		"dpo.optimizer %s does not read it", c.DPO.Optimizer)
+	fail(c.DPO.Reference == "ema" && c.DPO.EMA == 0, "dpo.reference", "ema needs the average of weights that dpo.ema keeps, such as 0.99")
 	fail(c.Scale.Low >= c.Scale.High, "scale.low", "%v is not below scale.high, %v", c.Scale.Low, c.Scale.High)
 	fail(c.Scale.Fixed() && c.Scale.Scope == "per-prompt", "scale.scope", "per-prompt has no use: scale.method %s is the same for every prompt", c.Scale.Method)
 	fail(c.DPO.MaxPromptLength >= c.DPO.MaxLength, "dpo.max_prompt_length",

@@ -34,15 +34,15 @@ func TestEveryArchitectureTrains(t *testing.T) {
 				}
 				tr := &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, p, c)}
 				var before [][]float32
-				for _, w := range tr.opt.masters {
-					before = append(before, w.Floats())
+				for i := range tr.opt.names {
+					before = append(before, tr.opt.master(s, i).Floats())
 				}
 				if err := tr.run(t.Context(), s, nil); err != nil {
 					return err
 				}
-				for i, w := range tr.opt.masters {
-					if slices.Equal(w.Floats(), before[i]) {
-						t.Errorf("%s in %s: %s did not move", name, dtype, tr.opt.names[i])
+				for i, weight := range tr.opt.names {
+					if slices.Equal(tr.opt.master(s, i).Floats(), before[i]) {
+						t.Errorf("%s in %s: %s did not move", name, dtype, weight)
 					}
 				}
 				if first, last := tr.history[0].Loss, tr.history[len(tr.history)-1].Loss; !(last < first-0.1) {

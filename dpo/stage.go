@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -42,6 +43,7 @@ type RefsConfig struct {
 
 	Tail      float64 `json:"tail"`      // weight of tokens behind the shorter response's length: 1 but for ld_dpo
 	Unrelated bool    `json:"unrelated"` // also of responses to other prompts, for kto
+	EMA       bool    `json:"ema"`       // of the average of the policy's weights, not of the policy
 }
 
 // ForTraining is the log-probabilities that the losses of d look at.
@@ -84,7 +86,11 @@ func runRefs(ctx context.Context, c RefsConfig, in flow.In, out *flow.Out) error
 	if err != nil {
 		return err
 	}
-	err = withPolicy(ctx, in.At(0), c.DType, c.Device, false, func(s *torch.Scope, f *hf.Folder, p model.Policy) error {
+	policy := in.At(0)
+	if c.EMA {
+		policy = filepath.Join(policy, EMAFolder)
+	}
+	err = withPolicy(ctx, policy, c.DType, c.Device, false, func(s *torch.Scope, f *hf.Folder, p model.Policy) error {
 		r := referee{config: c, policy: p, out: out, table: w, bar: progress.Start(ctx, int64(len(rows)), "pairs")}
 		defer r.bar.Done()
 		for i := 0; i < len(rows); i += chunk {
@@ -160,11 +166,29 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 		if err := t.run(ctx, s, func() error { return t.checkpoint(out) }); err != nil {
 			return err
 		}
-		if err := model.Save(out.Dir(), f, p); err != nil {
+		if err := t.savePolicy(out.Dir(), f); err != nil {
 			return err
 		}
 		return errors.Join(writeCounts(filepath.Join(out.Dir(), RowsFile), counts), writeMetrics(filepath.Join(out.Dir(), MetricsFile), t.history))
 	})
+}
+
+// EMAFolder is where a trained policy's folder keeps the average of its
+// weights, a model folder too.
+const EMAFolder = "ema"
+
+// savePolicy writes the policy, and its average if there is one, as model
+// folders with what else base has. The policy is of no use afterwards.
+func (t *trainer) savePolicy(dir string, base *hf.Folder) error {
+	if err := model.Save(dir, base, t.policy); err != nil || t.opt.ema == 0 {
+		return err
+	}
+	average := filepath.Join(dir, EMAFolder)
+	if err := os.Mkdir(average, 0o755); err != nil {
+		return err
+	}
+	t.opt.takeAverages()
+	return model.Save(average, base, t.policy)
 }
 
 // equip gives rows what the losses look at beside the policy, or says what is

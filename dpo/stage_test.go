@@ -136,6 +136,36 @@ func TestStages(t *testing.T) {
 	}
 }
 
+// TestAverageIsAReference: a policy trained with an average has it as a model
+// folder, whose log-probabilities lie between those of start and end.
+func TestAverageIsAReference(t *testing.T) {
+	plan := stages(write(t, pairs(t)), 1000)
+	c := plan[3].Config.(TrainConfig)
+	c.EMA = 0.7
+	plan[3] = Train.With(c, "policy", "model", "refs", "pairs")
+	again := refsConfig(c.DPO)
+	plan = append(plan, Refs.With(again, "end", "policy", "pairs"))
+	again.EMA = true
+	plan = append(plan, Refs.With(again, "average", "policy", "pairs"))
+	dirs, err := made(t, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gap := map[string]float64{}
+	for _, name := range []string{"refs", "end", "average"} {
+		refs, err := table.ReadAll[table.Ref](dirs[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range refs {
+			gap[name] += float64(r.Chosen - r.Rejected)
+		}
+	}
+	if start, between, end := gap["refs"], gap["average"], gap["end"]; !(start < between && between < end) {
+		t.Errorf("chosen leads by %v at the start, %v in the average and %v at the end", start, between, end)
+	}
+}
+
 // TestStagesRefuse what cannot be trained on, and leave no artifact.
 func TestStagesRefuse(t *testing.T) {
 	odd := write(t, pairs(t))

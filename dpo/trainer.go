@@ -75,7 +75,7 @@ func (t *trainer) step(ctx context.Context, s *torch.Scope, i int) (Step, error)
 		return m, err
 	}
 	m.LearningRate = learningRate(t.config.Schedule, t.config.LearningRate, t.config.Warmup, i, t.total())
-	m.GradNorm = t.opt.step(m.LearningRate)
+	m.GradNorm = t.opt.step(s, m.LearningRate)
 	if !torch.Finite(m.GradNorm) {
 		return m, fmt.Errorf("the gradient's norm is %v: lower dpo.learning_rate or dpo.beta", m.GradNorm)
 	}

@@ -107,7 +107,7 @@ func TestTenStepsEqualTRL(t *testing.T) {
 					t.Errorf("num_tokens is %d, want %d", got, tokens)
 				}
 				for i, name := range tr.opt.names {
-					ref.Check("param."+name, tr.opt.masters[i].Floats(), golden.Steps)
+					ref.Check("param."+name, tr.opt.master(s, i).Floats(), golden.Steps)
 				}
 			})
 		})
@@ -149,7 +149,7 @@ func TestEveryLossTrains(t *testing.T) {
 					c.Weighting = "wpo"
 				}
 				withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
-					before, want := tr.opt.masters[0].Floats(), moveReference(s, tr)
+					before, want := tr.opt.master(s, 0).Floats(), moveReference(s, tr)
 					for i := range 2 {
 						m, err := tr.step(t.Context(), s, i+1) // the rate of step 0 is 0
 						if err != nil {
@@ -160,10 +160,10 @@ func TestEveryLossTrains(t *testing.T) {
 					if got := tr.history[0].Loss; loss != "wpo" && !near(got, want, exact) {
 						t.Errorf("the first loss is %v, want %v", got, want)
 					}
-					if slices.Equal(tr.opt.masters[0].Floats(), before) {
+					if slices.Equal(tr.opt.master(s, 0).Floats(), before) {
 						t.Error("nothing moved")
 					}
-					runs[k], weights[k] = tr.history, tr.opt.masters[0].Floats()
+					runs[k], weights[k] = tr.history, tr.opt.master(s, 0).Floats()
 				})
 			}
 			for i := range runs[0] {
@@ -201,21 +201,89 @@ func moveReference(s *torch.Scope, tr *trainer) float64 {
 func near(a, b, tolerance float64) bool { return math.Abs(a-b) <= tolerance*max(1, math.Abs(b)) }
 
 // TestResumeIsExact stops after step k, goes on in a fresh trainer and compares
-// weights, moments and metrics with an unbroken run, bit for bit.
+// weights, moments, averages and metrics with an unbroken run, bit for bit.
 func TestResumeIsExact(t *testing.T) {
-	c := goldenConfig()
-	c.Order = "shuffled"
-	for _, d := range []torch.DType{torch.Float, torch.BFloat16} {
-		want := content(t, trained(t, c, d, "", 10))
-		for _, stop := range []int{1, 4, 5, 9} {
-			t.Run(fmt.Sprint(d, " stopped after ", stop), func(t *testing.T) {
-				part := trained(t, c, d, "", stop)
-				if content(t, trained(t, c, d, part, 10)) != want {
+	plain := func(*configs.DPO) {}
+	tests := []struct {
+		name  string
+		dtype torch.DType
+		set   func(*configs.DPO)
+		stops []int
+	}{
+		{"fp32", torch.Float, plain, []int{1, 4, 5, 9}},
+		{"bf16", torch.BFloat16, plain, []int{1, 4, 5, 9}},
+		{"moments in bf16", torch.BFloat16, func(c *configs.DPO) { c.Moments = "bfloat16" }, []int{4}},
+		{"moments in 8 bit", torch.BFloat16, func(c *configs.DPO) { c.Moments = "8bit" }, []int{4}},
+		{"moments in 8 bit, fp32", torch.Float, func(c *configs.DPO) { c.Moments = "8bit" }, []int{4}},
+		{"average", torch.BFloat16, func(c *configs.DPO) { c.EMA = 0.9 }, []int{4}},
+		{"sgd", torch.BFloat16, func(c *configs.DPO) { c.Optimizer = "sgd" }, []int{4}},
+		{"sgd, momentum", torch.Float, func(c *configs.DPO) { c.Optimizer, c.Momentum, c.Moments = "sgd", 0.9, "bfloat16" }, []int{4}},
+		{"rmsprop", torch.Float, func(c *configs.DPO) { c.Optimizer, c.Moments = "rmsprop", "8bit" }, []int{4}},
+		{"rmsprop, momentum", torch.BFloat16, func(c *configs.DPO) { c.Optimizer, c.Momentum = "rmsprop", 0.9 }, []int{4}},
+		{"bco's shift", torch.Float, func(c *configs.DPO) { c.Loss = "bco" }, []int{4}},
+		{"kto's drift", torch.Float, func(c *configs.DPO) { c.Loss, c.DesirableWeight, c.UndesirableWeight = "kto", 1, 1 }, []int{4}},
+	}
+	for _, tt := range tests {
+		c := goldenConfig()
+		c.Order = "shuffled"
+		tt.set(&c)
+		want := content(t, trained(t, c, tt.dtype, "", 10))
+		for _, stop := range tt.stops {
+			t.Run(fmt.Sprint(tt.name, " stopped after ", stop), func(t *testing.T) {
+				part := trained(t, c, tt.dtype, "", stop)
+				if content(t, trained(t, c, tt.dtype, part, 10)) != want {
 					t.Error("the resumed run ends in other bytes")
 				}
 			})
 		}
 	}
+}
+
+// TestNarrowMoments: with moments in 16 or 8 bit the loss falls as with fp32,
+// by a few hundredths of it.
+func TestNarrowMoments(t *testing.T) {
+	for _, optimizer := range []string{"adamw", "rmsprop"} {
+		last := map[string]float64{}
+		for _, moments := range []string{"float32", "bfloat16", "8bit"} {
+			c := goldenConfig()
+			c.Optimizer, c.Moments, c.Epochs, c.LearningRate = optimizer, moments, 3, 3e-4
+			withTrainer(t, c, torch.BFloat16, func(s *torch.Scope, tr *trainer) {
+				if err := tr.run(t.Context(), s, nil); err != nil {
+					t.Fatal(err)
+				}
+				for _, m := range tr.history[10:] {
+					last[moments] += m.Loss / 5
+				}
+			})
+		}
+		want := last["float32"]
+		for moments, got := range last {
+			if want > 0.6 || math.Abs(got-want) > 0.03 {
+				t.Errorf("%s, moments in %s: the loss falls to %v, with fp32 to %v", optimizer, moments, got, want)
+			}
+		}
+	}
+}
+
+// TestAverage: the average of weights follows them at its rate, beginning with
+// those of the start.
+func TestAverage(t *testing.T) {
+	c := goldenConfig()
+	c.EMA = 0.75
+	withTrainer(t, c, torch.BFloat16, func(s *torch.Scope, tr *trainer) {
+		want := tr.opt.master(s, 0).Floats()
+		for i := range 3 {
+			if _, err := tr.step(t.Context(), s, i+1); err != nil {
+				t.Fatal(err)
+			}
+			for k, w := range tr.opt.master(s, 0).Floats() {
+				want[k] = 0.75*want[k] + 0.25*w
+			}
+		}
+		if off := golden.MaxRel(tr.opt.averages[0].Floats(), want); !(off < 1e-6) {
+			t.Errorf("the average is off by %v", off)
+		}
+	})
 }
 
 // trained goes on from the checkpoint at from, if any, takes all steps before
@@ -321,15 +389,15 @@ func TestNotFiniteHalts(t *testing.T) {
 			c.SaveEvery = 1
 			withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
 				tt.harm(tr)
-				saves, weights := 0, tr.opt.masters[0].Floats()
+				saves, weights := 0, tr.opt.master(s, 0).Floats()
 				err := tr.run(t.Context(), s, func() error {
-					saves, weights = saves+1, tr.opt.masters[0].Floats()
+					saves, weights = saves+1, tr.opt.master(s, 0).Floats()
 					return nil
 				})
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("got %v, want %s", err, tt.want)
 				}
-				if saves != tt.done || len(tr.history) != tt.done || !slices.Equal(tr.opt.masters[0].Floats(), weights) {
+				if saves != tt.done || len(tr.history) != tt.done || !slices.Equal(tr.opt.master(s, 0).Floats(), weights) {
 					t.Errorf("%d checkpoints and %d steps, want %d of each and no move after", saves, len(tr.history), tt.done)
 				}
 			})
@@ -341,7 +409,7 @@ func TestNotFiniteHalts(t *testing.T) {
 func TestReferenceNotFinite(t *testing.T) {
 	c := goldenConfig()
 	withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
-		tr.opt.masters[0].Set(s.Floats([]float32{float32(math.NaN())}, 1))
+		tr.opt.weights[0].Set(s.Floats([]float32{float32(math.NaN())}, 1))
 		err := reference(t.Context(), s, tr.policy, tr.rows[7:8], refsConfig(c), nil)
 		if err == nil || !strings.Contains(err.Error(), "pair 7: the reference's log-probabilities are NaN") {
 			t.Errorf("got %v", err)
@@ -371,21 +439,32 @@ func TestLastBatchCountsItsOwnPairs(t *testing.T) {
 }
 
 // TestSmallRateMovesBFloat16: 200 steps at 5e-7, each far below the spacing of
-// bf16, still move the model, because the masters are fp32.
+// bf16, still move the model, because weights are fp32 to their last bit; and
+// the bf16 weights that it computes with move where enough has gathered.
 func TestSmallRateMovesBFloat16(t *testing.T) {
 	c := goldenConfig()
 	c.LearningRate, c.Schedule, c.Warmup, c.Epochs = 5e-7, "constant", 0, 40
 	withTrainer(t, c, torch.BFloat16, func(s *torch.Scope, tr *trainer) {
-		before := tr.opt.masters[0].Floats()
+		rounded := func() []float32 { return s.To(tr.opt.weights[0], torch.Float).Floats() }
+		before, coarse := tr.opt.master(s, 0).Floats(), rounded()
 		if err := tr.run(context.Background(), s, nil); err != nil {
 			t.Fatal(err)
 		}
 		var moved float64
-		for i, x := range tr.opt.masters[0].Floats() {
+		for i, x := range tr.opt.master(s, 0).Floats() {
 			moved = max(moved, math.Abs(float64(x-before[i])))
 		}
 		if want := 20 * 5e-7; moved < want {
-			t.Errorf("the masters moved by at most %.3g in 200 steps, want over %.3g", moved, want)
+			t.Errorf("the weights moved by at most %.3g in 200 steps, want over %.3g", moved, want)
+		}
+		changed := 0
+		for i, x := range rounded() {
+			if x != coarse[i] {
+				changed++
+			}
+		}
+		if changed < 10 {
+			t.Errorf("%d of the model's bf16 weights changed", changed)
 		}
 		if first, last := tr.history[0].Loss, tr.history[len(tr.history)-1].Loss; last >= first {
 			t.Errorf("loss went from %v to %v", first, last)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"radpo/configs"
 	"radpo/internal/flow"
 	"radpo/internal/hf"
 	"radpo/internal/torch"
@@ -74,9 +75,9 @@ func forecast(l *loop) (prediction, error) {
 	batch, prompt := int64(c.Sampler.Batch), int64(c.Prompts.MaxTokens)
 	sample := policy.params*width + batch*(prompt+int64(c.Sampler.MaxTokens))*policy.cachePerToken(width) +
 		batch*prompt*policy.blockPerToken(width) + batch*policy.vocabulary*8
-	// fp32 weights, gradients and two moments, the model's own copy, and what
-	// a micro-batch saves for its backward pass.
-	train := policy.params*16 + policy.params*width + int64(c.DPO.MicroTokens)*(policy.savedPerToken(width)+policy.vocabulary*8)
+	// fp32 weights, a bf16 model's being half of them, fp32 gradients, what the
+	// optimizer keeps, and what a micro-batch saves for its backward pass.
+	train := policy.params*(4+4+optimizerWidth(c.DPO)) + int64(c.DPO.MicroTokens)*(policy.savedPerToken(width)+policy.vocabulary*8)
 	p := prediction{memory: sample, peak: "sampling"}
 	if train > p.memory {
 		p = prediction{memory: train, peak: "training"}
@@ -98,8 +99,25 @@ func forecast(l *loop) (prediction, error) {
 		}
 	}
 	// Every policy stays; one checkpoint of training is on disk beside the next.
-	p.disk = policies*policy.params*width + 2*policy.params*12 + policies*int64(c.Prompts.HeldOut)*16<<10
+	p.disk = policies*policy.params*width + 2*policy.params*(4+optimizerWidth(c.DPO)) + policies*int64(c.Prompts.HeldOut)*16<<10
 	return p, nil
+}
+
+// optimizerWidth is the bytes of moments and average that training keeps of a
+// weight.
+func optimizerWidth(c configs.DPO) int64 {
+	width := map[string]int64{"float32": 4, "bfloat16": 2, "8bit": 1}[c.Moments]
+	moments := int64(0)
+	if c.Optimizer != "sgd" {
+		moments++
+	}
+	if c.Optimizer == "adamw" || c.Momentum > 0 {
+		moments++
+	}
+	if c.EMA > 0 {
+		return moments*width + 4
+	}
+	return moments * width
 }
 
 // A shape is what of a model's size decides memory.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 
 	"radpo/augment"
 	"radpo/configs"
@@ -158,12 +159,15 @@ func (l *loop) training() dpo.TrainConfig {
 }
 
 // refs adds the log-probabilities that training wants of its reference, or
-// nothing.
+// nothing. Where that is an average, a policy that was not trained here is its
+// own.
 func (l *loop) refs(name, reference string, pairs ...string) string {
 	if !dpo.NeedsReference(l.DPO) {
 		return ""
 	}
-	return l.add(dpo.Refs.With(l.logps().ForTraining(l.DPO), name, append([]string{reference}, pairs...)...))
+	c := l.logps().ForTraining(l.DPO)
+	c.EMA = l.DPO.Reference == "ema" && slices.ContainsFunc(l.stages, func(s flow.Stage) bool { return s.Name == reference && s.Kind == dpo.Train.Name })
+	return l.add(dpo.Refs.With(c, name, append([]string{reference}, pairs...)...))
 }
 
 // logps is how log-probabilities of pairs are taken.

@@ -43,19 +43,6 @@ func ScaleAll(ts []Tensor, factor float64) {
 	}
 }
 
-// AdamW is the setting of one step of arXiv:1711.05101.
-type AdamW struct{ LearningRate, Beta1, Beta2, Epsilon, Decay float64 }
-
-// Step updates params in place from grads with moments m and v, all of one
-// dtype; step counts from 1.
-func (a AdamW) Step(step int64, params, grads, m, v []Tensor) {
-	p, g, cm, cv := handles(params, "adamw"), handles(grads, "adamw"), handles(m, "adamw"), handles(v, "adamw")
-	if C.shim_adamw(&p[0], &g[0], &cm[0], &cv[0], C.int(len(p)), C.double(a.LearningRate), C.double(a.Beta1), C.double(a.Beta2),
-		C.double(a.Epsilon), C.double(a.Decay), C.int64_t(step)) != 0 {
-		fail("adamw", shimWords())
-	}
-}
-
 func handles(ts []Tensor, op string) []C.shim_tensor {
 	cs := make([]C.shim_tensor, len(ts))
 	for i, t := range ts {

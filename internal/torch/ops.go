@@ -34,6 +34,7 @@ func (s *Scope) Div(a, b Tensor) Tensor     { return s.binary("div", libtch.AtgD
 func (s *Scope) Neg(a Tensor) Tensor        { return s.unary("neg", libtch.AtgNeg, a) }
 func (s *Scope) Square(a Tensor) Tensor     { return s.unary("square", libtch.AtgSquare, a) }
 func (s *Scope) Rsqrt(a Tensor) Tensor      { return s.unary("rsqrt", libtch.AtgRsqrt, a) }
+func (s *Scope) Sqrt(a Tensor) Tensor       { return s.unary("sqrt", libtch.AtgSqrt, a) }
 func (s *Scope) Cos(a Tensor) Tensor        { return s.unary("cos", libtch.AtgCos, a) }
 func (s *Scope) Sin(a Tensor) Tensor        { return s.unary("sin", libtch.AtgSin, a) }
 func (s *Scope) Tanh(a Tensor) Tensor       { return s.unary("tanh", libtch.AtgTanh, a) }

@@ -163,6 +163,23 @@ at::Tensor distance_products(const at::Tensor &x, const at::Tensor &table, int64
   return diagonals(at::matmul(x.narrow(2, start, n), span.transpose(1, 2)));
 }
 
+// noise is a hash (lowbias32) of seed and each place 0 ... n-1: 16 random bits.
+at::Tensor noise(int64_t n, int32_t seed, const at::TensorOptions &options) {
+  auto shifted = [](const at::Tensor &h, int by) {
+    return at::bitwise_and(at::bitwise_right_shift(h, by), (1 << (32 - by)) - 1);
+  };
+  auto h = at::arange(n, options.dtype(at::kInt)).mul_(static_cast<int32_t>(0x9e3779b1)).add_(seed);
+  h = at::bitwise_xor(h, shifted(h, 16)).mul_(0x7feb352d);
+  h = at::bitwise_xor(h, shifted(h, 15)).mul_(static_cast<int32_t>(0x846ca68b));
+  return shifted(h, 16);
+}
+
+// in_blocks is x [N] as a matrix of that many rows, zeros after the last element.
+at::Tensor in_blocks(const at::Tensor &x, int64_t rows) {
+  const int64_t width = 256;  // Block in moment.go
+  return at::constant_pad_nd(x, {0, rows * width - x.size(0)}).view({rows, width});
+}
+
 }  // namespace
 
 extern "C" {
@@ -295,6 +312,89 @@ int shim_adamw(shim_tensor *params, shim_tensor *grads, shim_tensor *m, shim_ten
     for (auto &t : p) steps.push_back(at::full({}, static_cast<double>(step), t.options().dtype(at::kFloat)));
     at::_fused_adamw_(p, list(grads, n), list(m, n), list(v, n), {}, steps, lr, beta1, beta2, decay, eps,
                       /*amsgrad=*/false, /*maximize=*/false);
+  });
+}
+
+int shim_sgd(shim_tensor weight, shim_tensor grad, shim_tensor buffer, double lr, double momentum, double decay) {
+  return run([&] {
+    at::NoGradGuard off;
+    auto &w = ref(weight);
+    auto g = decay == 0 ? ref(grad) : ref(grad).add(w, decay);
+    if (buffer) g = ref(buffer).mul_(momentum).add_(g);
+    w.add_(g, -lr);
+  });
+}
+
+int shim_rmsprop(shim_tensor weight, shim_tensor grad, shim_tensor v, shim_tensor buffer, double lr, double alpha, double eps,
+                 double momentum, double decay) {
+  return run([&] {
+    at::NoGradGuard off;
+    auto &w = ref(weight);
+    auto g = decay == 0 ? ref(grad) : ref(grad).add(w, decay);
+    auto size = ref(v).mul_(alpha).addcmul_(g, g, 1 - alpha).sqrt().add_(eps);
+    if (buffer)
+      w.add_(ref(buffer).mul_(momentum).addcdiv_(g, size), -lr);
+    else
+      w.addcdiv_(g, size, -lr);
+  });
+}
+
+int shim_follow(shim_tensor t, shim_tensor x, double share) {
+  return run([&] {
+    at::NoGradGuard off;
+    ref(t).lerp_(ref(x), share);
+  });
+}
+
+// A weight's fp32 bits are those of its bf16 form, shifted up, plus low: half
+// a unit up or down.
+shim_tensor shim_join(shim_tensor weight, shim_tensor low) {
+  return make([&] {
+    at::NoGradGuard off;
+    auto high = ref(weight).view(at::kShort).to(at::kInt);
+    return high.mul_(1 << 16).add_(ref(low)).view(at::kFloat);
+  });
+}
+
+int shim_split(shim_tensor x, shim_tensor weight, shim_tensor low) {
+  return run([&] {
+    at::NoGradGuard off;
+    auto bits = ref(x).view(at::kInt);
+    auto high = at::bitwise_right_shift(bits + 0x8000, 16);
+    ref(weight).view(at::kShort).copy_(high);
+    ref(low).copy_(bits - high.mul_(1 << 16));
+  });
+}
+
+int shim_round(shim_tensor x, shim_tensor out, int32_t seed) {
+  return run([&] {
+    at::NoGradGuard off;
+    auto bits = ref(x).view(at::kInt);
+    bits = bits + noise(bits.size(0), seed, bits.options());
+    ref(out).view(at::kShort).copy_(at::bitwise_right_shift(bits, 16));
+  });
+}
+
+shim_tensor shim_decode(shim_tensor values, shim_tensor scales, shim_tensor codes) {
+  return make([&] {
+    at::NoGradGuard off;
+    auto x = ref(codes).index_select(0, ref(values).to(at::kInt));
+    return in_blocks(x, ref(scales).size(0)).mul_(ref(scales).unsqueeze(1)).view({-1}).narrow(0, 0, x.size(0));
+  });
+}
+
+int shim_encode(shim_tensor x, shim_tensor values, shim_tensor scales, shim_tensor codes, int32_t seed) {
+  return run([&] {
+    at::NoGradGuard off;
+    auto n = ref(x).size(0);
+    auto y = in_blocks(ref(x), ref(scales).size(0));
+    auto top = y.abs().amax(1);
+    ref(scales).copy_(top);
+    y = (y / at::where(top > 0, top, 1.0f).unsqueeze(1)).view({-1}).narrow(0, 0, n);
+    auto below = at::bucketize(y, ref(codes), /*out_int32=*/true, /*right=*/true).sub_(1).clamp_(0, ref(codes).size(0) - 2);
+    auto low = ref(codes).index_select(0, below), high = ref(codes).index_select(0, below + 1);
+    auto draws = (noise(n, seed, below.options()).to(at::kFloat) + 0.5f) / 65536;
+    ref(values).copy_(below + (draws < (y - low) / (high - low)));
   });
 }
 

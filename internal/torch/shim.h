@@ -41,6 +41,17 @@ int shim_norm(shim_tensor *ts, int n, double *out);
 int shim_scale(shim_tensor *ts, int n, double factor);
 int shim_adamw(shim_tensor *params, shim_tensor *grads, shim_tensor *m, shim_tensor *v, int n, double lr, double beta1,
                double beta2, double eps, double decay, int64_t step);
+int shim_sgd(shim_tensor weight, shim_tensor grad, shim_tensor buffer, double lr, double momentum, double decay);
+int shim_rmsprop(shim_tensor weight, shim_tensor grad, shim_tensor v, shim_tensor buffer, double lr, double alpha, double eps,
+                 double momentum, double decay);
+int shim_follow(shim_tensor t, shim_tensor x, double share);
+
+// Narrow forms of fp32.
+shim_tensor shim_join(shim_tensor weight, shim_tensor low);
+int shim_split(shim_tensor x, shim_tensor weight, shim_tensor low);
+int shim_round(shim_tensor x, shim_tensor out, int32_t seed);
+shim_tensor shim_decode(shim_tensor values, shim_tensor scales, shim_tensor codes);
+int shim_encode(shim_tensor x, shim_tensor values, shim_tensor scales, shim_tensor codes, int32_t seed);
 
 // The machine.
 void shim_set_threads(int n);

@@ -17,6 +17,8 @@ type DType int32
 
 // Element types.
 const (
+	Byte     DType = 0
+	Short    DType = 2
 	Long     DType = 4
 	Half     DType = 5
 	Float    DType = 6
@@ -25,7 +27,7 @@ const (
 	BFloat16 DType = 15
 )
 
-var dtypeNames = map[DType]string{Long: "long", Half: "half", Float: "float", Double: "double", Bool: "bool", BFloat16: "bfloat16"}
+var dtypeNames = map[DType]string{Byte: "byte", Short: "short", Long: "long", Half: "half", Float: "float", Double: "double", Bool: "bool", BFloat16: "bfloat16"}
 
 func (d DType) String() string {
 	if s, ok := dtypeNames[d]; ok {
@@ -37,9 +39,9 @@ func (d DType) String() string {
 // Size is the width of one element in bytes.
 func (d DType) Size() int {
 	switch d {
-	case Bool:
+	case Bool, Byte:
 		return 1
-	case Half, BFloat16:
+	case Short, Half, BFloat16:
 		return 2
 	case Long, Double:
 		return 8

@@ -1,0 +1,4 @@
+package torch
+
+// DynamicTree is for tests.
+var DynamicTree = dynamicTree

@@ -1,0 +1,45 @@
+package pipeline
+
+import (
+	"slices"
+	"testing"
+
+	"radpo/configs"
+	"radpo/dpo"
+	"radpo/internal/flow"
+)
+
+// TestReference: what each iteration's log-probabilities are those of, and that
+// a loss without a reference has none.
+func TestReference(t *testing.T) {
+	tests := map[string]struct {
+		set   func(*configs.DPO)
+		reads [2]string // of the iterations' refs; empty: there is no such stage
+		ema   bool      // in the second iteration
+	}{
+		"previous": {func(*configs.DPO) {}, [2]string{"model", "policy-iter-1"}, false},
+		"base":     {func(c *configs.DPO) { c.Reference = "base" }, [2]string{"model", "model"}, false},
+		"average":  {func(c *configs.DPO) { c.Reference, c.EMA = "ema", 0.9 }, [2]string{"model", "policy-iter-1"}, true},
+		"none":     {func(c *configs.DPO) { c.Loss = "simpo" }, [2]string{}, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := configs.Default()
+			c.Iterations = 2
+			tt.set(&c.DPO)
+			stages := plan(c, inputs{model: "m", prompts: "p"}).stages
+			for i, want := range tt.reads {
+				at := slices.IndexFunc(stages, func(s flow.Stage) bool { return s.Name == []string{"refs-iter-1", "refs-iter-2"}[i] })
+				if at < 0 {
+					if want != "" {
+						t.Errorf("iteration %d has no reference, want %s", i+1, want)
+					}
+					continue
+				}
+				if s := stages[at]; s.Reads[0] != want || s.Config.(dpo.RefsConfig).EMA != (tt.ema && i == 1) {
+					t.Errorf("iteration %d: reference %s by %+v, want %s", i+1, s.Reads[0], s.Config, want)
+				}
+			}
+		})
+	}
+}
