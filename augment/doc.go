@@ -14,5 +14,8 @@
 // With attributes, the goal is the list of the response's levels, while the
 // order still follows the overall score.
 //
+// Of responses that tie for best or worst the first counts. One without a finite
+// score stands in no pair.
+//
 // A pair that cannot teach is dropped and counted by its cause: see [Counts].
 package augment
