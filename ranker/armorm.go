@@ -97,9 +97,9 @@ func (a *armoRM) read(s *torch.Scope, groups []group, b model.Forks) ([]Rating, 
 		}
 	}
 	n := int64(len(last))
-	hidden := b.Flat(s, a.model.Body)
-	rewards := a.model.Rewards(s, s.Index(hidden, 0, s.Longs(last, n)))
-	gate := a.model.Gate(s, s.Index(hidden, 0, s.Longs(gates, n)))
+	hidden := b.Hidden(s, a.model.Body, append(last, gates...))
+	rewards := a.model.Rewards(s, s.Narrow(hidden, 0, 0, n))
+	gate := a.model.Gate(s, s.Narrow(hidden, 0, n, n))
 	return ratings(s, a.model.Score(s, rewards, gate), rewards, gate, a.model.Coefficients(s, gate)), nil
 }
 

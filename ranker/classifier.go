@@ -47,9 +47,8 @@ func (c *classifier) read(s *torch.Scope, groups []group, b model.Forks) ([]Rati
 			last = append(last, b.At(i, k, len(ids)-1))
 		}
 	}
-	hidden := s.Index(b.Flat(s, c.model.Body), 0, s.Longs(last, int64(len(last))))
 	out := make([]Rating, len(last))
-	for i, score := range c.model.Rewards(s, hidden).Floats() {
+	for i, score := range c.model.Rewards(s, b.Hidden(s, c.model.Body, last)).Floats() {
 		out[i].Score = float64(score)
 	}
 	return out, nil

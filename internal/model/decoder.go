@@ -110,10 +110,14 @@ func (m *Decoder) head() torch.Tensor {
 func (b *DecoderBody) Hidden(s *torch.Scope, in Input) torch.Tensor {
 	x := b.embed(s, in.IDs) // [B,T,D]
 	inverse := s.Floats(b.inverse, int64(len(b.inverse)))
-	r := nn.Reach{Rotary: nn.NewRotary(s, in.Positions, inverse, x.DType()), KV: in.KV}
-	masks := in.masks(s, b.windows)
+	rotary := nn.NewRotary(s, in.Positions, inverse, x.DType())
+	reach := in.reach(s, b.windows)
 	for i, block := range b.Blocks {
-		r.Layer, r.Mask = i, masks[b.windows[i]]
+		r := reach[b.windows[i]]
+		r.Rotary, r.Layer = rotary, i
+		if i == len(b.Blocks)-1 {
+			r.Leave = in.Leave
+		}
 		x = s.Tidy(func(s *torch.Scope) torch.Tensor { return block.forward(s, x, r) })
 	}
 	return b.Norm.Forward(s, x)

@@ -3,6 +3,7 @@ package model
 import (
 	"slices"
 
+	"radpo/internal/nn"
 	"radpo/internal/torch"
 )
 
@@ -22,74 +23,136 @@ func (f Fork) Len() int {
 	return n
 }
 
-// Forks is a batch of forks, padded on the right to the longest, T.
+// Forks is a batch of forks, without padding.
 type Forks struct {
 	Input
-	starts [][]int // [fork][response]: where the response begins in its row
-	forks  []Fork
-	width  int // T
+	forks    []Fork
+	prompts  []int   // where each prompt begins
+	branches [][]int // [fork][response]: where it begins
 }
 
-// NewForks lays out forks as one batch.
+// NewForks lays out forks, prompts first, as one sequence [1,M].
 func NewForks(s *torch.Scope, forks []Fork) Forks {
 	b := Forks{forks: forks}
+	var ids, positions []int64
+	put := func(tokens []int32, from int) (at int) {
+		at = len(ids)
+		for i, id := range tokens {
+			ids, positions = append(ids, int64(id)), append(positions, int64(from+i))
+		}
+		return at
+	}
 	for _, f := range forks {
-		b.width = max(b.width, f.Len())
+		b.prompts = append(b.prompts, put(f.Prompt, 0))
+		var starts []int
+		for _, r := range f.Responses {
+			starts = append(starts, put(r, len(f.Prompt)))
+		}
+		b.branches = append(b.branches, starts)
 	}
-	rows, t := int64(len(forks)), int64(b.width)
-	ids, positions := make([]int64, rows*t), make([]int64, rows*t)
-	branch := make([]int, rows*t) // 0 prompt, 1… responses, −1 padding
-	for i, f := range forks {
-		row := i * b.width
-		b.starts = append(b.starts, b.lay(f, ids[row:row+b.width], positions[row:row+b.width], branch[row:row+b.width]))
-	}
-	b.IDs, b.Positions = s.Longs(ids, rows, t), s.Longs(positions, rows, t)
-	b.Mask = s.Bools(seen(branch, b.width), rows, 1, t, t)
+	m := int64(len(ids))
+	b.IDs, b.Positions = s.Longs(ids, 1, m), s.Longs(positions, 1, m)
+	b.Input.Forks = b.rows(s, len(ids))
 	return b
 }
 
-// lay fills one row and returns where its responses begin.
-func (b *Forks) lay(f Fork, ids, positions []int64, branch []int) []int {
-	at := 0
-	put := func(tokens []int32, from, part int) {
-		for i, id := range tokens {
-			ids[at], positions[at], branch[at] = int64(id), int64(from+i), part
-			at++
+// rows is the batch of m tokens as attention wants it.
+func (b Forks) rows(s *torch.Scope, m int) *nn.Forks {
+	var prompts, branches []stretch
+	for i, f := range b.forks {
+		prompts = append(prompts, stretch{own: b.prompts[i], n: len(f.Prompt)})
+		for k, r := range f.Responses {
+			branches = append(branches, stretch{b.prompts[i], len(f.Prompt), b.branches[i][k], len(r)})
 		}
 	}
-	put(f.Prompt, 0, 0)
-	var starts []int
-	for i, r := range f.Responses {
-		starts = append(starts, at)
-		put(r, len(f.Prompt), i+1)
-	}
-	for ; at < len(branch); at++ {
-		branch[at] = -1
-	}
-	return starts
+	back := make([]int64, m)
+	first := rowsOf(s, prompts, back, 0)
+	return &nn.Forks{Prompts: first, Branches: rowsOf(s, branches, back, first.Tokens.Len()), Back: s.Longs(back, int64(m))}
 }
 
-// seen is the mask [B,T,T]: token i sees token j up to itself when j is of the
-// prompt or of i's own branch. Padding sees itself, so that no row is empty.
-func seen(branch []int, width int) []bool {
-	mask := make([]bool, len(branch)*width)
-	for i, own := range branch {
-		first := i / width * width
-		row := mask[i*width : (i+1)*width]
-		for j, part := range branch[first : i+1] {
-			row[j] = part == own || part == 0 && own > 0
+// A stretch is n tokens of a batch from the place own on, behind so many of a
+// prompt.
+type stretch struct{ prompt, before, own, n int }
+
+// lanes is what rows are padded to a multiple of. Attention adds up so many
+// numbers at once: then a row's sums do not depend on how far others pad it,
+// and a token's logits are the same to the last bit in any company.
+const lanes = 16
+
+// rowsOf is a row a stretch, and notes in back where each token stands when the
+// first does at place base.
+func rowsOf(s *torch.Scope, list []stretch, back []int64, base int64) nn.Rows {
+	width, reach := 1, 1
+	for _, r := range list {
+		width, reach = max(width, r.n), max(reach, r.before+r.n)
+	}
+	width, reach = (width+lanes-1)/lanes*lanes, (reach+lanes-1)/lanes*lanes
+	n, t, all := int64(len(list)), int64(width), int64(reach)
+	tokens, positions := make([]int64, n*t), make([]int64, n*t)
+	seen, keys := make([]int64, n*all), make([]int64, n*all)
+	for i, r := range list {
+		for j := range width {
+			at := i*width + j
+			positions[at] = int64(min(r.before+j, reach-1)) // even padding sees a key
+			if j < r.n {
+				tokens[at], back[r.own+j] = int64(r.own+j), base+int64(at)
+			}
+		}
+		for k := range reach {
+			at := i*reach + k
+			switch keys[at] = int64(k); {
+			case k < r.before:
+				seen[at] = int64(r.prompt + k)
+			case k < r.before+r.n:
+				seen[at] = int64(r.own + k - r.before)
+			}
 		}
 	}
-	return mask
+	return nn.Rows{
+		Tokens: s.Longs(tokens, n*t), Seen: s.Longs(seen, n*all),
+		Positions: s.Longs(positions, n, t), Keys: s.Longs(keys, n, all),
+		Mask: sight(s, list, width, reach),
+	}
 }
 
-// At is the place in Flat of token t of the sequence that fork i's prompt and
-// its response k make.
+// sight is the mask of rows: a token sees its prompt and what came before it.
+// Without prompts that is causal.
+func sight(s *torch.Scope, list []stretch, width, reach int) torch.Tensor {
+	if !slices.ContainsFunc(list, func(r stretch) bool { return r.before > 0 }) {
+		return torch.Tensor{}
+	}
+	mask := make([]bool, len(list)*width*reach)
+	for i, r := range list {
+		for j := range width {
+			row := mask[(i*width+j)*reach:][:reach]
+			for k := range min(r.before+j+1, reach) {
+				row[k] = true
+			}
+		}
+	}
+	return s.Bools(mask, int64(len(list)), 1, int64(width), int64(reach))
+}
+
+// At is the place in the batch of token t of the sequence that fork i's prompt
+// and its response k make.
 func (b Forks) At(i, k, t int) int64 {
 	if prompt := len(b.forks[i].Prompt); t >= prompt {
-		t += b.starts[i][k] - prompt
+		return int64(b.branches[i][k] + t - prompt)
 	}
-	return int64(i*b.width + t)
+	return int64(b.prompts[i] + t)
+}
+
+// Hidden is the hidden states of the tokens at places of the batch, [N,D].
+func (b Forks) Hidden(s *torch.Scope, m Body, places []int64) torch.Tensor {
+	in := b.Input
+	in.Leave = s.Longs(places, int64(len(places)))
+	return m.Hidden(s, in)
+}
+
+// Flat is the hidden state of every token, [M,D].
+func (b Forks) Flat(s *torch.Scope, m Body) torch.Tensor {
+	hidden := m.Hidden(s, b.Input)
+	return s.View(hidden, -1, hidden.Dim(-1))
 }
 
 // Logps is the log-probability of every response token, [N] fp32 in order of
@@ -102,7 +165,7 @@ func (b Forks) Logps(s *torch.Scope, p Policy) torch.Tensor {
 // Predictors is the hidden states that predict each response token, [N,D], and
 // the tokens, [N], in the order of Logps.
 func (b Forks) Predictors(s *torch.Scope, p Policy) (states, ids torch.Tensor) {
-	var from, targets []int64 // the flat token that predicts, and what it should
+	var from, targets []int64 // the token that predicts, and what it should
 	for i, f := range b.forks {
 		for k, r := range f.Responses {
 			for j, id := range r {
@@ -110,19 +173,11 @@ func (b Forks) Predictors(s *torch.Scope, p Policy) (states, ids torch.Tensor) {
 			}
 		}
 	}
-	n := int64(len(from))
-	hidden := b.Flat(s, p)
-	return s.Index(hidden, 0, s.Longs(from, n)), s.Longs(targets, n)
-}
-
-// Flat is the hidden state of every token, [B·T, D].
-func (b Forks) Flat(s *torch.Scope, m Body) torch.Tensor {
-	hidden := m.Hidden(s, b.Input)
-	return s.View(hidden, -1, hidden.Dim(-1))
+	return b.Hidden(s, p, from), s.Longs(targets, int64(len(targets)))
 }
 
 // Batches splits the numbers 0 … n−1 into batches of similar length, longest
-// first, of at most budget padded tokens each; one item may exceed it.
+// first, of at most budget tokens each, padding included; one item may exceed it.
 func Batches(n, budget int, length func(int) int) [][]int {
 	order := make([]int, n)
 	for i := range order {

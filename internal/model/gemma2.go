@@ -45,6 +45,6 @@ type Gemma2Block struct {
 }
 
 func (b *Gemma2Block) forward(s *torch.Scope, x torch.Tensor, r nn.Reach) torch.Tensor {
-	x = s.Add(x, b.AttnPost.Forward(s, b.Attention.Forward(s, b.AttnNorm.Forward(s, x), r)))
+	x = s.Add(r.Leaving(s, x), b.AttnPost.Forward(s, b.Attention.Forward(s, b.AttnNorm.Forward(s, x), r)))
 	return s.Add(x, b.FeedPost.Forward(s, b.Feed.Forward(s, b.FeedNorm.Forward(s, x))))
 }

@@ -41,6 +41,6 @@ func llamaLike(c hf.Config, attention nn.Attention, feedBias bool) (*DecoderBody
 }
 
 func (b *LlamaBlock) forward(s *torch.Scope, x torch.Tensor, r nn.Reach) torch.Tensor {
-	x = s.Add(x, b.Attention.Forward(s, b.AttnNorm.Forward(s, x), r))
+	x = s.Add(r.Leaving(s, x), b.Attention.Forward(s, b.AttnNorm.Forward(s, x), r))
 	return s.Add(x, b.Feed.Forward(s, b.FeedNorm.Forward(s, x)))
 }

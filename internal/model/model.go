@@ -15,11 +15,14 @@ type Input struct {
 	Positions torch.Tensor // [B,T] long
 	Mask      torch.Tensor // [B,1,T,S] bool, true where a key is seen; undefined: causal
 	KV        nn.KV        // earlier tokens; nil: none
+	Forks     *nn.Forks    // in place of Mask and KV
+	Leave     torch.Tensor // [N] long: the tokens of B·T whose hidden states are wanted; undefined: all
 }
 
 // A Body maps tokens to hidden states.
 type Body interface {
-	// Hidden is the final-normed hidden state of each token, [B,T,D].
+	// Hidden is the final-normed hidden state of each token, [B,T,D], or of
+	// those of in.Leave, [N,D].
 	Hidden(s *torch.Scope, in Input) torch.Tensor
 }
 

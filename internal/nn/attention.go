@@ -48,9 +48,19 @@ type Reach struct {
 	Mask   torch.Tensor // [B,1,T,S] bool, true where a key is seen; undefined: causal
 	KV     KV           // earlier tokens; nil: none
 	Layer  int
+	Forks  *Forks       // in place of Mask and KV, for B = 1
+	Leave  torch.Tensor // [N] long: the tokens of B·T that are wanted behind the layer, to [N,D]; undefined: all
 }
 
-// Forward maps x [B,T,D] to [B,T,D].
+// Leaving is x [B,T,D] without the tokens that r does not want.
+func (r Reach) Leaving(s *torch.Scope, x torch.Tensor) torch.Tensor {
+	if !r.Leave.Defined() {
+		return x
+	}
+	return s.Index(s.View(x, -1, x.Dim(-1)), 0, r.Leave)
+}
+
+// Forward maps x [B,T,D] to [B,T,D], or to the tokens that leave.
 func (a *Attention) Forward(s *torch.Scope, x torch.Tensor, r Reach) torch.Tensor {
 	q := SplitHeads(s, a.Q.Forward(s, x), a.heads)  // [B,H,T,K]
 	k := SplitHeads(s, a.K.Forward(s, x), a.groups) // [B,G,T,K]
@@ -59,14 +69,20 @@ func (a *Attention) Forward(s *torch.Scope, x torch.Tensor, r Reach) torch.Tenso
 		q, k = a.QNorm.Forward(s, q), a.KNorm.Forward(s, k)
 	}
 	q, k = r.Rotary.Apply(s, q), r.Rotary.Apply(s, k)
+	if r.Forks != nil {
+		return a.O.Forward(s, r.Leaving(s, r.Forks.attend(s, a, q, k, v)))
+	}
 	if r.KV != nil {
 		k, v = r.KV.Extend(s, r.Layer, k, v) // T grows to the whole history
 	}
-	attend := Attend
+	return a.O.Forward(s, r.Leaving(s, MergeHeads(s, a.attend(s, q, k, v, r.Mask))))
+}
+
+func (a *Attention) attend(s *torch.Scope, q, k, v, mask torch.Tensor) torch.Tensor {
 	if a.Scale != 0 {
-		attend = a.eager
+		return a.eager(s, q, k, v, mask)
 	}
-	return a.O.Forward(s, MergeHeads(s, attend(s, q, k, v, r.Mask)))
+	return Attend(s, q, k, v, mask)
 }
 
 // SplitHeads turns [B,T,H·K] into [B,H,T,K], a view.
