@@ -142,11 +142,14 @@ func (b Forks) At(i, k, t int) int64 {
 	return int64(b.prompts[i] + t)
 }
 
-// Hidden is the hidden states of the tokens at places of the batch, [N,D].
+// Hidden is the hidden states of the tokens at places of the batch, [N,D]. A
+// few are filled up to lanes, as a product of one row rounds in its own way.
 func (b Forks) Hidden(s *torch.Scope, m Body, places []int64) torch.Tensor {
+	n := int64(len(places))
+	places = append(slices.Clone(places), make([]int64, max(0, lanes-len(places)))...)
 	in := b.Input
 	in.Leave = s.Longs(places, int64(len(places)))
-	return m.Hidden(s, in)
+	return s.Narrow(m.Hidden(s, in), 0, 0, n)
 }
 
 // Flat is the hidden state of every token, [M,D].
