@@ -139,7 +139,7 @@ func TestEveryLossTrains(t *testing.T) {
 			// A log-probability of 46 nats is known to 4e-6 in fp32; dpop takes it five times.
 			exact := 1e-6
 			if slices.Contains(strings.Fields("discopop dpop ipo_sum rpo_fwd_kl rpo_sq"), loss) {
-				exact = 1e-5
+				exact = 2e-5
 			}
 			var runs [2][]Step
 			var weights [2][]float32
