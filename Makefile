@@ -33,7 +33,7 @@ fuzz: ## every parser's fuzz target, half a minute each
 	    $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s || exit 1; done; done
 
 bench: ## benchmarks; beside Python's torch and tokenizers where PYTHON has them
-	$(GO) test -run '^$$' -bench . ./internal/torch ./internal/tokenizer ./internal/table ./sampler ./dpo
+	$(GO) test -run '^$$' -bench . ./internal/torch ./internal/tokenizer ./internal/table ./sampler ./ranker ./dpo
 	@if $(PYTHON) -c 'import torch' 2>/dev/null; then $(PYTHON) tools/bench/op.py; else echo "no torch in $(PYTHON): tools/bench/op.py left out"; fi
 	@if $(PYTHON) -c 'import tokenizers' 2>/dev/null; then $(PYTHON) tools/bench/encode.py ../shared/data/tokenizers; \
 	  else echo "no tokenizers in $(PYTHON): tools/bench/encode.py left out"; fi

@@ -42,4 +42,6 @@
 //	unscored/P[/G]            share of answers without a finite score; means leave them out
 //	scale/S[/A]/…             the map to 1–10: limits, shares clipped, unscored and tied, and the drift
 //	                          of mean and quantiles, raw and mapped, from the first iteration's
+//	scale/S/flipped           share of a pairwise ranker's pairs with another winner in the other order
+//	scale/S/first-place       mean of both orders' logits: above zero the first place is favoured
 package eval

@@ -59,6 +59,13 @@ type Scale struct {
 	Unscored                int64   // of Rows, without a finite score
 	Raw, Mapped             Spread
 	Pairs, Ties             int64 // of the overall score: pairs kept, and dropped because their scores tie
+	Order                   Order
+}
+
+// An Order is what a pairwise ranker's first place does; zero for others.
+type Order struct {
+	Pairs, Flipped int64   // pairs compared in both orders, and those with another winner in the other one
+	Mean           float64 // of both logits: above zero the first place is favoured
 }
 
 // A Spread says where values lie: their mean and three quantiles.

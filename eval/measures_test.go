@@ -226,7 +226,8 @@ func TestUnlearning(t *testing.T) {
 func TestScalesAndCurves(t *testing.T) {
 	ms := measured(t, eval.Input{
 		Scales: []eval.Scale{
-			{Name: "iter-1", Low: -1, High: 3, Rows: 100, ClippedLow: 3, ClippedHigh: 4, Raw: eval.Spread{Mean: 1, P95: 2}, Mapped: eval.Spread{Mean: 5}, Pairs: 45, Ties: 5},
+			{Name: "iter-1", Low: -1, High: 3, Rows: 100, ClippedLow: 3, ClippedHigh: 4, Raw: eval.Spread{Mean: 1, P95: 2}, Mapped: eval.Spread{Mean: 5}, Pairs: 45, Ties: 5,
+				Order: eval.Order{Pairs: 40, Flipped: 10, Mean: -0.5}},
 			{Name: "iter-1", Attribute: "wit", Low: 0, High: 1, Rows: 100, ClippedHigh: 7, Raw: eval.Spread{Mean: .5}},
 			{Name: "iter-2", Low: -1, High: 3, Rows: 100, Unscored: 6, Raw: eval.Spread{Mean: 1.75, P95: 2.5}, Mapped: eval.Spread{Mean: 7}, Pairs: 50},
 			{Name: "iter-2", Attribute: "wit", Low: math.NaN(), High: math.NaN(), Rows: 100, Raw: eval.Spread{Mean: .25}},
@@ -240,6 +241,7 @@ func TestScalesAndCurves(t *testing.T) {
 	})
 	for name, want := range map[string]float64{
 		"scale/iter-1/clipped-low": 0.03, "scale/iter-1/clipped-high": 0.04, "scale/iter-1/ties": 0.1,
+		"scale/iter-1/flipped": 0.25, "scale/iter-1/first-place": -0.5,
 		"scale/iter-1/drift": 0, "scale/iter-2/drift": 0.75, "scale/iter-2/low": -1, "scale/iter-2/high": 3,
 		"scale/iter-2/drift-p95": 0.5, "scale/iter-2/mean": 1.75, "scale/iter-2/mapped": 7, "scale/iter-2/drift-mapped": 2, "scale/iter-2/unscored": 0.06,
 		"scale/iter-1/wit/clipped-high": 0.07, "scale/iter-2/wit/drift": -0.25,

@@ -167,6 +167,11 @@ func (r *reading) scale(scales []Scale) {
 	if len(scales) > 0 && !finite(scales[0].Low) {
 		r.mind("The ranker's scores became 1–10 within each prompt: they compare a policy's answers with one another, not with those of other policies.")
 	}
+	if len(scales) > 0 && scales[0].Order.Pairs > 0 {
+		o := scales[0].Order
+		r.mind("The ranker compares the answers to a prompt with one another: its scores say nothing across prompts or policies. Of its pairs %s have another winner when read in the other order; both orders count.",
+			percent(float64(o.Flipped)/float64(o.Pairs)))
+	}
 }
 
 // Below these shares the text of a policy deserves a word of warning.

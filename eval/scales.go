@@ -26,6 +26,10 @@ func (s *sheet) scales(scales []Scale) {
 		s.drift("scale/"+c.name()+"/drift-mapped", c.Mapped, first[c.Attribute].Mapped, c.Rows)
 		if c.Attribute == "" {
 			s.fixed("scale/"+c.Name+"/ties", float64(c.Ties)/float64(c.Pairs+c.Ties), c.Pairs+c.Ties)
+			if o := c.Order; o.Pairs > 0 {
+				s.fixed("scale/"+c.Name+"/flipped", float64(o.Flipped)/float64(o.Pairs), o.Pairs)
+				s.fixed("scale/"+c.Name+"/first-place", o.Mean, o.Pairs)
+			}
 		}
 	}
 }

@@ -210,7 +210,11 @@ func (g *gallery) scales(in *eval.Input) error {
 		if err != nil {
 			return err
 		}
-		in.Scales = append(in.Scales, scalesOf(e.name, fitted, counts)...)
+		all := scalesOf(e.name, fitted, counts)
+		if b, ok := ranker.ReadPositionBias(scores.Meta()); ok {
+			all[0].Order = eval.Order{Pairs: int64(b.Pairs), Flipped: int64(b.Flipped), Mean: b.Mean}
+		}
+		in.Scales = append(in.Scales, all...)
 	}
 	return nil
 }
