@@ -16,6 +16,20 @@ import (
 type response struct {
 	sample table.Sample
 	score  table.Score
+	win    float64 // probability of being preferred to the prompt's responses, itself among them
+}
+
+// judge sorts and fills in the wins of a prompt's scored responses: by Bradley and Terry on
+// the ranker's own scale, response i is preferred to j with σ(rᵢ − rⱼ), to
+// itself with a half, and its win is the mean over all j (arXiv:2405.00675).
+func judge(all []response) {
+	slices.SortFunc(all, byScore) // the order of the input must not show in the last bit
+	for i := range all {
+		all[i].win = 0
+		for _, other := range all {
+			all[i].win += 1 / (1 + math.Exp(other.score.Raw-all[i].score.Raw)) / float64(len(all))
+		}
+	}
 }
 
 // empty reports whether there is nothing to learn from: no ids, or no text
@@ -50,6 +64,7 @@ func choose(rule string, all []response, draw func(n int) int, counts *Counts) [
 		counts.TooFew += wanted
 		return nil
 	}
+	judge(rest)
 	best, middle, worst := sorted(rest)
 	var pairs []pair
 	if rule != "best-random" {

@@ -85,6 +85,8 @@ func (v variant) row(prompt table.Prompt, iteration int, render Renderer) (table
 		RawRejected:    v.rejected.score.Raw,
 		RewardChosen:   v.chosen.score.Score,
 		RewardRejected: v.rejected.score.Score,
+		WinChosen:      v.chosen.win,
+		WinRejected:    v.rejected.win,
 	}, nil
 }
 
@@ -155,7 +157,7 @@ func join(samples iter.Seq2[table.Sample, error], scores iter.Seq2[table.Score, 
 				err = fmt.Errorf("row %d: the sample is %d of prompt %s, the score of %d of prompt %s: not of one run",
 					row, sample.Sample, sample.PromptID, score.Sample, score.PromptID)
 			}
-			if !yield(response{sample, score}, err) || err != nil {
+			if !yield(response{sample: sample, score: score}, err) || err != nil {
 				return
 			}
 			row++

@@ -158,8 +158,10 @@ func TestRow(t *testing.T) {
 		Messages:  []table.Message{{Role: "system", Content: "[1]"}, {Role: "user", Content: "ask p1"}},
 		PromptIDs: []int32{0, 0}, ChosenIDs: []int32{1, 0}, RejectedIDs: []int32{9, 0}, Chosen: "p1/2", Rejected: "p1/1",
 		ChosenSample: 2, RejectedSample: 1, RawChosen: .1, RawRejected: .9, RewardChosen: 1, RewardRejected: 9.26,
+		WinChosen: .3972, WinRejected: .5908, // TestWins
 	}
-	if d := cmp.Diff(got[1], want); d != "" {
+	near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-4 })
+	if d := cmp.Diff(got[1], want, near); d != "" {
 		t.Errorf("(-got +want):\n%s", d)
 	}
 }

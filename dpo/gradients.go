@@ -175,8 +175,8 @@ func (t *trainer) look(s *torch.Scope, rows []row, logps, spreads torch.Tensor, 
 			}
 			return 0
 		})
-		b.WinChosen = column(func(r row) float32 { p, _ := r.wins(); return p })
-		b.WinRejected = column(func(r row) float32 { _, p := r.wins(); return p })
+		b.WinChosen = column(func(r row) float32 { return r.win })
+		b.WinRejected = column(func(r row) float32 { return r.winNot })
 	}
 	if t.config.Weighting == "wpo" {
 		b.Weight = wpo(s, logps, spreads, b)

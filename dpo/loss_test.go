@@ -58,7 +58,7 @@ func readBench(f *golden.File) bench {
 	for i := range lw {
 		b.rows = append(b.rows, row{
 			id: fmt.Sprint(i), chosen: make([]int32, int(lw[i])), rejected: make([]int32, int(ll[i])),
-			verdict: judge(table.Pair{RewardChosen: float64(rw[i]), RewardRejected: float64(rl[i])}),
+			verdict: judge(table.Pair{RewardChosen: float64(rw[i]), RewardRejected: float64(rl[i]), WinChosen: math.NaN()}),
 		})
 	}
 	return b
@@ -229,12 +229,20 @@ func TestFarOut(t *testing.T) {
 // TestGoalTurnsRewards: a row that asks for the worse response's score prefers
 // it, by as much as the scores differ; its class stays what it was.
 func TestGoalTurnsRewards(t *testing.T) {
-	better, worse := table.Pair{RewardChosen: 9, RewardRejected: 4}, table.Pair{RewardChosen: 4, RewardRejected: 9, Goal: []float64{4}}
-	if got, want := judge(better), (verdict{5, true}); got != want {
-		t.Errorf("got %v, want %v", got, want)
+	none := math.NaN()
+	tests := []struct {
+		pair table.Pair
+		want verdict
+	}{
+		{table.Pair{RewardChosen: 9, RewardRejected: 4, WinChosen: 0.75, WinRejected: 0.25}, verdict{5, true, 0.75, 0.25}},
+		{table.Pair{RewardChosen: 4, RewardRejected: 9, WinChosen: 0.25, WinRejected: 0.75, Goal: []float64{4}}, verdict{5, false, 0.75, 0.25}},
+		{table.Pair{RewardChosen: 4, RewardRejected: 9, WinChosen: 0.25, WinRejected: 0.75}, verdict{-5, false, 0.25, 0.75}},
+		{table.Pair{RewardChosen: 4, RewardRejected: 4, WinChosen: none, WinRejected: none}, verdict{0, true, 0.5, 0.5}},
 	}
-	if got, want := judge(worse), (verdict{5, false}); got != want {
-		t.Errorf("asked for the worse one's score: got %v, want %v", got, want)
+	for _, tt := range tests {
+		if got := judge(tt.pair); got != tt.want {
+			t.Errorf("%+v: got %v, want %v", tt.pair, got, tt.want)
+		}
 	}
 }
 

@@ -35,24 +35,24 @@ func (r row) fork() model.Fork {
 // row is what its chosen response reached. So chosen leads by the distance of
 // the rewards even where its own is the lower one.
 type verdict struct {
-	gap  float32 // by how much chosen leads
-	good bool    // chosen has at least rejected's reward, whatever the goal
+	gap         float32 // by how much chosen leads
+	good        bool    // chosen has at least rejected's reward, whatever the goal
+	win, winNot float32 // probability that chosen, and rejected, is preferred to the prompt's responses
 }
 
+// judge takes the row's own probabilities of being preferred, or, where it has
+// none, those of Bradley and Terry between the two.
 func judge(p table.Pair) verdict {
-	gap := p.RewardChosen - p.RewardRejected
-	v := verdict{gap: float32(gap), good: gap >= 0}
+	gap, win, winNot := p.RewardChosen-p.RewardRejected, p.WinChosen, p.WinRejected
+	good := gap >= 0
 	if len(p.Goal) > 0 {
-		v.gap = float32(math.Abs(gap))
+		gap, win, winNot = math.Abs(gap), max(win, winNot), min(win, winNot)
 	}
-	return v
-}
-
-// wins is the probability that chosen is preferred to rejected, and rejected to
-// chosen, by Bradley and Terry.
-func (v verdict) wins() (chosen, rejected float32) {
-	p := 1 / (1 + math.Exp(-float64(v.gap)))
-	return float32(p), float32(1 - p)
+	if !(win+winNot > 0) {
+		win = 1 / (1 + math.Exp(-gap))
+		winNot = 1 - win
+	}
+	return verdict{float32(gap), good, float32(win), float32(winNot)}
 }
 
 // Counts says what became of pairs: rows that are trained on, rows left out by

@@ -57,7 +57,7 @@ func withTrainer(t *testing.T, c configs.DPO, d torch.DType, fn func(*torch.Scop
 			return err
 		}
 		for i := range rows { // the file has no rewards
-			rows[i].verdict = judge(table.Pair{RewardChosen: float64(3 + i%7), RewardRejected: float64(2 + i%5)})
+			rows[i].verdict = judge(table.Pair{RewardChosen: float64(3 + i%7), RewardRejected: float64(2 + i%5), WinChosen: math.NaN()})
 		}
 		fn(s, &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, p, c)})
 		return nil
@@ -203,6 +203,7 @@ func near(a, b, tolerance float64) bool { return math.Abs(a-b) <= tolerance*max(
 // TestResumeIsExact stops after step k, goes on in a fresh trainer and compares
 // weights, moments, averages and metrics with an unbroken run, bit for bit.
 func TestResumeIsExact(t *testing.T) {
+	const steps = 6 // the second epoch begins with the last
 	plain := func(*configs.DPO) {}
 	tests := []struct {
 		name  string
@@ -210,28 +211,28 @@ func TestResumeIsExact(t *testing.T) {
 		set   func(*configs.DPO)
 		stops []int
 	}{
-		{"fp32", torch.Float, plain, []int{1, 4, 5, 9}},
-		{"bf16", torch.BFloat16, plain, []int{1, 4, 5, 9}},
-		{"moments in bf16", torch.BFloat16, func(c *configs.DPO) { c.Moments = "bfloat16" }, []int{4}},
-		{"moments in 8 bit", torch.BFloat16, func(c *configs.DPO) { c.Moments = "8bit" }, []int{4}},
-		{"moments in 8 bit, fp32", torch.Float, func(c *configs.DPO) { c.Moments = "8bit" }, []int{4}},
-		{"average", torch.BFloat16, func(c *configs.DPO) { c.EMA = 0.9 }, []int{4}},
-		{"sgd", torch.BFloat16, func(c *configs.DPO) { c.Optimizer = "sgd" }, []int{4}},
-		{"sgd, momentum", torch.Float, func(c *configs.DPO) { c.Optimizer, c.Momentum, c.Moments = "sgd", 0.9, "bfloat16" }, []int{4}},
-		{"rmsprop", torch.Float, func(c *configs.DPO) { c.Optimizer, c.Moments = "rmsprop", "8bit" }, []int{4}},
-		{"rmsprop, momentum", torch.BFloat16, func(c *configs.DPO) { c.Optimizer, c.Momentum = "rmsprop", 0.9 }, []int{4}},
-		{"bco's shift", torch.Float, func(c *configs.DPO) { c.Loss = "bco" }, []int{4}},
-		{"kto's drift", torch.Float, func(c *configs.DPO) { c.Loss, c.DesirableWeight, c.UndesirableWeight = "kto", 1, 1 }, []int{4}},
+		{"fp32", torch.Float, plain, []int{1, 4, 5}},
+		{"bf16", torch.BFloat16, plain, []int{1, 4, 5}},
+		{"moments in bf16", torch.BFloat16, func(c *configs.DPO) { c.Moments = "bfloat16" }, []int{3}},
+		{"moments in 8 bit", torch.BFloat16, func(c *configs.DPO) { c.Moments = "8bit" }, []int{3}},
+		{"moments in 8 bit, fp32", torch.Float, func(c *configs.DPO) { c.Moments = "8bit" }, []int{3}},
+		{"average", torch.BFloat16, func(c *configs.DPO) { c.EMA = 0.9 }, []int{3}},
+		{"sgd", torch.BFloat16, func(c *configs.DPO) { c.Optimizer = "sgd" }, []int{3}},
+		{"sgd, momentum", torch.Float, func(c *configs.DPO) { c.Optimizer, c.Momentum, c.Moments = "sgd", 0.9, "bfloat16" }, []int{3}},
+		{"rmsprop", torch.Float, func(c *configs.DPO) { c.Optimizer, c.Moments = "rmsprop", "8bit" }, []int{3}},
+		{"rmsprop, momentum", torch.BFloat16, func(c *configs.DPO) { c.Optimizer, c.Momentum = "rmsprop", 0.9 }, []int{3}},
+		{"bco's shift", torch.Float, func(c *configs.DPO) { c.Loss = "bco" }, []int{3}},
+		{"kto's drift", torch.Float, func(c *configs.DPO) { c.Loss, c.DesirableWeight, c.UndesirableWeight = "kto", 1, 1 }, []int{3}},
 	}
 	for _, tt := range tests {
 		c := goldenConfig()
 		c.Order = "shuffled"
 		tt.set(&c)
-		want := content(t, trained(t, c, tt.dtype, "", 10))
+		want := content(t, trained(t, c, tt.dtype, "", steps))
 		for _, stop := range tt.stops {
 			t.Run(fmt.Sprint(tt.name, " stopped after ", stop), func(t *testing.T) {
 				part := trained(t, c, tt.dtype, "", stop)
-				if content(t, trained(t, c, tt.dtype, part, 10)) != want {
+				if content(t, trained(t, c, tt.dtype, part, steps)) != want {
 					t.Error("the resumed run ends in other bytes")
 				}
 			})

@@ -27,4 +27,6 @@ type Pair struct {
 	RawRejected    float64   `col:"raw_rejected"`
 	RewardChosen   float64   `col:"reward_chosen"` // 1–10
 	RewardRejected float64   `col:"reward_rejected"`
+	WinChosen      float64   `col:"win_chosen"` // probability of being preferred to the prompt's responses, itself among them
+	WinRejected    float64   `col:"win_rejected"`
 }

@@ -15,7 +15,7 @@ import (
 var pairColumns = columns{
 	need: []string{"chosen_ids", "chosen"},
 	also: []string{
-		"prompt_ids", "rejected_ids", "reward_chosen", "reward_rejected",
+		"prompt_ids", "rejected_ids", "reward_chosen", "reward_rejected", "win_chosen", "win_rejected",
 		"prompt", "rejected", "score_chosen", "score_rejected", "pair_id", "prompt_id",
 	},
 }
@@ -32,7 +32,8 @@ var pairColumns = columns{
 //     what they share.
 //
 // reward_chosen and reward_rejected, or score_chosen and score_rejected, fill
-// the rewards; without them these are NaN. A pair without pair_id takes its
+// the rewards, win_chosen and win_rejected the probabilities of being preferred;
+// without them these are NaN. A pair without pair_id takes its
 // row's number. Errors are as those of [PromptReader.Rows].
 func ReadPairs(path string) iter.Seq2[Pair, error] {
 	if isPairTable(path) {
@@ -91,6 +92,12 @@ func parsePair(cols map[string]any) (Pair, error) {
 		return p, err
 	}
 	p.RawChosen, p.RawRejected = p.RewardChosen, p.RewardRejected
+	if p.WinChosen, err = reward(cols, "win_chosen"); err != nil {
+		return p, err
+	}
+	if p.WinRejected, err = reward(cols, "win_rejected"); err != nil {
+		return p, err
+	}
 	if cols["chosen_ids"] == nil {
 		return p, p.parseText(cols)
 	}

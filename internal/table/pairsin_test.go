@@ -33,8 +33,8 @@ func TestPairLayouts(t *testing.T) {
 		want table.Pair
 	}{
 		"ids": {
-			`{"prompt_ids":[1,2],"chosen_ids":[3],"rejected_ids":[4,5],"reward_chosen":7,"reward_rejected":2.5}`,
-			table.Pair{PromptIDs: []int32{1, 2}, ChosenIDs: []int32{3}, RejectedIDs: []int32{4, 5}, RawChosen: 7, RawRejected: 2.5, RewardChosen: 7, RewardRejected: 2.5},
+			`{"prompt_ids":[1,2],"chosen_ids":[3],"rejected_ids":[4,5],"reward_chosen":7,"reward_rejected":2.5,"win_chosen":0.75,"win_rejected":0.5}`,
+			table.Pair{PromptIDs: []int32{1, 2}, ChosenIDs: []int32{3}, RejectedIDs: []int32{4, 5}, RawChosen: 7, RawRejected: 2.5, RewardChosen: 7, RewardRejected: 2.5, WinChosen: 0.75, WinRejected: 0.5},
 		},
 		"texts": {
 			`{"prompt":"q","chosen":"a","rejected":"b"}`,
@@ -60,6 +60,9 @@ func TestPairLayouts(t *testing.T) {
 				t.Fatalf("%s: got %d pairs, errors %q", tt.row, len(got), errs)
 			}
 			tt.want.ID, tt.want.Kind = "0", table.KindPlain
+			if name != "ids" { // the only one that says who is preferred
+				tt.want.WinChosen, tt.want.WinRejected = nan, nan
+			}
 			if d := cmp.Diff(got[0], tt.want, cmpopts.EquateNaNs()); d != "" {
 				t.Errorf("%s (-got +want):\n%s", tt.row, d)
 			}
