@@ -35,6 +35,8 @@ fuzz: ## every parser's fuzz target, half a minute each
 bench: ## benchmarks; beside Python's torch and tokenizers where PYTHON has them
 	$(GO) test -run '^$$' -bench . ./internal/torch ./internal/tokenizer ./internal/table ./sampler ./ranker ./dpo
 	@if $(PYTHON) -c 'import torch' 2>/dev/null; then $(PYTHON) tools/bench/op.py; else echo "no torch in $(PYTHON): tools/bench/op.py left out"; fi
+	@if $(PYTHON) -c 'import transformers' 2>/dev/null; then $(PYTHON) tools/bench/rank.py --size T4 --prompts 16; \
+	  else echo "no transformers in $(PYTHON): tools/bench/rank.py left out"; fi
 	@if $(PYTHON) -c 'import tokenizers' 2>/dev/null; then $(PYTHON) tools/bench/encode.py ../shared/data/tokenizers; \
 	  else echo "no tokenizers in $(PYTHON): tools/bench/encode.py left out"; fi
 
