@@ -170,6 +170,7 @@ func (c Config) fitLoss(fail func(bad bool, path, format string, args ...any)) {
 	unread(c.DPO.FDivergence != "reverse_kl" && !has(divergent), "f_divergence", "read by "+strings.Join(divergent, ", "))
 	unread(c.DPO.Weighting != "none" && c.DPO.chosenOnly(), "weighting", "it weighs pairs")
 	fail(!one && slices.Contains(names, "ld_dpo"), "dpo.loss", "ld_dpo weighs tokens, so it cannot be added to another loss")
+	fail(one && names[0] == "ld_dpo" && c.DPO.Weighting != "none", "dpo.weighting", "%s is of whole responses and ld_dpo of parts: choose one", c.DPO.Weighting)
 	fail(one && names[0] == "ld_dpo" && c.DPO.Alpha > 1, "dpo.alpha", "%v is outside [0, 1], which ld_dpo wants", c.DPO.Alpha)
 	fail(slices.Contains(names, "discopop") && c.DPO.DiscopopTau == 0, "dpo.discopop_tau", "0 is outside (0, inf)")
 	fail(slices.Contains(names, "exo_pair") && c.DPO.LabelSmoothing == 0, "dpo.label_smoothing", "0 makes exo_pair infinite; its paper has 1e-3")
