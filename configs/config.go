@@ -184,12 +184,22 @@ type DPO struct {
 	Epsilon         float64 `yaml:"adam_epsilon" json:"adam_epsilon"`
 	Momentum        float64 `yaml:"momentum" json:"momentum"` // of sgd and rmsprop
 	RMSpropAlpha    float64 `yaml:"rmsprop_alpha" json:"rmsprop_alpha"`
-	EMA             float64 `yaml:"ema" json:"ema"`               // decay a step of an average of weights, saved in ema/; 0: none
+	EMA             float64 `yaml:"ema" json:"ema"` // decay a step of an average of weights, saved in ema/; 0: none
+	LoRA            LoRA    `yaml:"lora" json:"lora"`
 	Order           string  `yaml:"order" json:"order"`           // shuffled, given
 	Start           string  `yaml:"start" json:"start"`           // previous, base
 	Reference       string  `yaml:"reference" json:"reference"`   // previous, base, or ema: the previous policy's average
 	Data            string  `yaml:"data" json:"data"`             // newest, all, or first: no fresh samples after iteration 1
 	SaveEvery       int     `yaml:"save_every" json:"save_every"` // steps between checkpoints
+}
+
+// LoRA trains low-rank changes of linear layers in place of the weights
+// (arXiv:2106.09685).
+type LoRA struct {
+	Rank    int      `yaml:"rank" json:"rank"` // 0: off, all weights train
+	Alpha   float64  `yaml:"alpha" json:"alpha"`
+	Targets []string `yaml:"targets" json:"targets"` // layers by the ends of their names, such as q_proj; all-linear: all but the head
+	RSLoRA  bool     `yaml:"rslora" json:"rslora"`   // changes count alpha/√rank, not alpha/rank
 }
 
 // Eval says what is measured on the held-out prompts after each iteration.
@@ -224,6 +234,7 @@ func Default() Config {
 			Epochs: 1, Batch: 128, MicroTokens: 8192, MaxLength: 2048, MaxPromptLength: 1024, GradClip: 1,
 			Optimizer: "adamw", Moments: "float32", Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, RMSpropAlpha: 0.99, Order: "shuffled", Start: "previous", Reference: "previous",
 			Data: "newest", SaveEvery: 50,
+			LoRA: LoRA{Alpha: 16, Targets: []string{"all-linear"}},
 		},
 		Eval: Eval{Goals: []float64{2, 4, 6, 8, 10}, N: 1, Temperature: 0.7},
 	}

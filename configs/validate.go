@@ -115,6 +115,10 @@ var rules = map[string]rule{
 	"dpo.start":              oneOf("previous base"),
 	"dpo.reference":          oneOf("previous base ema"),
 	"dpo.data":               oneOf("newest all first"),
+	"dpo.lora.rank":          in("[0, 65536]"),
+	"dpo.lora.alpha":         in("(0, inf)"),
+	"dpo.lora.targets":       distinctNames,
+	"dpo.lora.rslora":        anything,
 	"dpo.save_every":         in("[1, inf)"),
 
 	"eval.goals":       each(in("(-inf, inf)")),
@@ -141,6 +145,8 @@ func (c Config) ranges() Errors {
 	fail(c.DPO.Momentum > 0 && c.DPO.Optimizer == "adamw", "dpo.momentum", "dpo.optimizer adamw does not read it; its is dpo.adam_beta1")
 	fail(c.DPO.RMSpropAlpha != Default().DPO.RMSpropAlpha && c.DPO.Optimizer != "rmsprop", "dpo.rmsprop_alpha",
 		"dpo.optimizer %s does not read it", c.DPO.Optimizer)
+	fail(c.DPO.LoRA.Rank > 0 && c.DPO.EMA > 0, "dpo.ema", "there is no average of weights with dpo.lora: set it to 0")
+	fail(c.DPO.LoRA.Rank > 0 && len(c.DPO.LoRA.Targets) == 0, "dpo.lora.targets", "names no layer, such as q_proj or all-linear")
 	fail(c.DPO.Reference == "ema" && c.DPO.EMA == 0, "dpo.reference", "ema needs the average of weights that dpo.ema keeps, such as 0.99")
 	fail(c.Scale.Low >= c.Scale.High, "scale.low", "%v is not below scale.high, %v", c.Scale.Low, c.Scale.High)
 	fail(c.Scale.Fixed() && c.Scale.Scope == "per-prompt", "scale.scope", "per-prompt has no use: scale.method %s is the same for every prompt", c.Scale.Method)

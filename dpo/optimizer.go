@@ -59,10 +59,10 @@ func ruleOf(c configs.DPO) rule {
 	}}
 }
 
-// newOptimizer makes p's weights trainable.
-func newOptimizer(s *torch.Scope, p model.Policy, c configs.DPO) *optimizer {
+// newOptimizer makes params trainable.
+func newOptimizer(s *torch.Scope, params []model.Param, c configs.DPO) *optimizer {
 	o := &optimizer{rule: ruleOf(c), clip: c.GradClip, decay: c.WeightDecay, ema: c.EMA}
-	for _, param := range model.Params(p) {
+	for _, param := range params {
 		w, shape := param.Weight.Tensor, param.Weight.Shape
 		var low torch.Tensor
 		if w.DType() != torch.Float {

@@ -155,8 +155,12 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 	if err := o.equip(rows, in.At(1)); err != nil {
 		return err
 	}
-	return withPolicy(ctx, in.At(0), c.DType, c.Device, true, func(s *torch.Scope, f *hf.Folder, p model.Policy) error {
-		t := &trainer{objective: o, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, p, c.DPO)}
+	return withPolicy(ctx, in.At(0), c.DType, c.Device, c.LoRA.Rank == 0, func(s *torch.Scope, f *hf.Folder, p model.Policy) error {
+		params, err := trainable(s, p, c)
+		if err != nil {
+			return err
+		}
+		t := &trainer{objective: o, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, params, c.DPO)}
 		if last := newest(out); last != "" {
 			dir, _ := out.Part(last)
 			if err := t.load(s, dir); err != nil {
@@ -166,11 +170,33 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 		if err := t.run(ctx, s, func() error { return t.checkpoint(out) }); err != nil {
 			return err
 		}
+		if c.LoRA.Rank > 0 {
+			if err := model.SaveLoRA(filepath.Join(out.Dir(), AdapterFolder), adapter(c.LoRA), params); err != nil {
+				return err
+			}
+			model.Merge(s, p)
+		}
 		if err := t.savePolicy(out.Dir(), f); err != nil {
 			return err
 		}
 		return errors.Join(writeCounts(filepath.Join(out.Dir(), RowsFile), counts), writeMetrics(filepath.Join(out.Dir(), MetricsFile), t.history))
 	})
+}
+
+// AdapterFolder is where a policy that was trained by LoRA keeps its change, as
+// PEFT does. The policy's own weights have it merged.
+const AdapterFolder = "adapter"
+
+// trainable are p's weights, or the factors of a new change of them.
+func trainable(s *torch.Scope, p model.Policy, c TrainConfig) ([]model.Param, error) {
+	if c.LoRA.Rank == 0 {
+		return model.Params(p), nil
+	}
+	return model.NewLoRA(s, p, adapter(c.LoRA), c.Seed)
+}
+
+func adapter(c configs.LoRA) hf.Adapter {
+	return hf.Adapter{Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Targets: c.Targets}
 }
 
 // EMAFolder is where a trained policy's folder keeps the average of its

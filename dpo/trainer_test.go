@@ -59,7 +59,11 @@ func withTrainer(t *testing.T, c configs.DPO, d torch.DType, fn func(*torch.Scop
 		for i := range rows { // the file has no rewards
 			rows[i].verdict = judge(table.Pair{RewardChosen: float64(3 + i%7), RewardRejected: float64(2 + i%5), WinChosen: math.NaN()})
 		}
-		fn(s, &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, p, c)})
+		params, err := trainable(s, p, TrainConfig{DPO: c})
+		if err != nil {
+			return err
+		}
+		fn(s, &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, params, c)})
 		return nil
 	})
 	if err != nil {
@@ -82,23 +86,7 @@ func TestTenStepsEqualTRL(t *testing.T) {
 			c := goldenConfig()
 			set(&c)
 			withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
-				if err := tr.run(context.Background(), s, nil); err != nil {
-					t.Fatal(err)
-				}
-				columns := map[string]func(Step) float64{
-					"loss": func(m Step) float64 { return m.Loss }, "grad_norm": func(m Step) float64 { return m.GradNorm },
-					"learning_rate":  func(m Step) float64 { return m.LearningRate },
-					"rewards/chosen": func(m Step) float64 { return m.Chosen }, "rewards/rejected": func(m Step) float64 { return m.Rejected },
-					"rewards/accuracies": func(m Step) float64 { return m.Accuracy }, "rewards/margins": func(m Step) float64 { return m.Margin },
-					"logps/chosen": func(m Step) float64 { return m.ChosenLogp }, "logps/rejected": func(m Step) float64 { return m.RejectedLogp },
-				}
-				for column, value := range columns {
-					var got []float32
-					for _, m := range tr.history {
-						got = append(got, float32(value(m)))
-					}
-					ref.Check(column, got, golden.Steps)
-				}
+				checkSteps(t, s, tr, ref)
 				var tokens int64 // of the 20 rows, seen twice
 				for _, r := range tr.rows {
 					tokens += 2 * int64(r.fork().Len())
@@ -106,11 +94,34 @@ func TestTenStepsEqualTRL(t *testing.T) {
 				if got := tr.history[len(tr.history)-1].Tokens; got != tokens {
 					t.Errorf("num_tokens is %d, want %d", got, tokens)
 				}
-				for i, name := range tr.opt.names {
-					ref.Check("param."+name, tr.opt.master(s, i).Floats(), golden.Steps)
-				}
 			})
 		})
+	}
+}
+
+// checkSteps trains and holds every metric of every step, and what was trained
+// at the end, to a golden.
+func checkSteps(t *testing.T, s *torch.Scope, tr *trainer, ref *golden.File) {
+	t.Helper()
+	if err := tr.run(context.Background(), s, nil); err != nil {
+		t.Fatal(err)
+	}
+	columns := map[string]func(Step) float64{
+		"loss": func(m Step) float64 { return m.Loss }, "grad_norm": func(m Step) float64 { return m.GradNorm },
+		"learning_rate":  func(m Step) float64 { return m.LearningRate },
+		"rewards/chosen": func(m Step) float64 { return m.Chosen }, "rewards/rejected": func(m Step) float64 { return m.Rejected },
+		"rewards/accuracies": func(m Step) float64 { return m.Accuracy }, "rewards/margins": func(m Step) float64 { return m.Margin },
+		"logps/chosen": func(m Step) float64 { return m.ChosenLogp }, "logps/rejected": func(m Step) float64 { return m.RejectedLogp },
+	}
+	for column, value := range columns {
+		var got []float32
+		for _, m := range tr.history {
+			got = append(got, float32(value(m)))
+		}
+		ref.Check(column, got, golden.Steps)
+	}
+	for i, name := range tr.opt.names {
+		ref.Check("param."+name, tr.opt.master(s, i).Floats(), golden.Steps)
 	}
 }
 
@@ -220,6 +231,7 @@ func TestResumeIsExact(t *testing.T) {
 		{"moments in bf16", torch.BFloat16, func(c *configs.DPO) { c.Moments = "bfloat16" }, []int{3}},
 		{"moments in 8 bit", torch.BFloat16, func(c *configs.DPO) { c.Moments = "8bit" }, []int{3}},
 		{"moments in 8 bit, fp32", torch.Float, func(c *configs.DPO) { c.Moments = "8bit" }, []int{3}},
+		{"LoRA", torch.BFloat16, func(c *configs.DPO) { c.LoRA.Rank = 4 }, []int{3}},
 		{"average", torch.BFloat16, func(c *configs.DPO) { c.EMA = 0.9 }, []int{3}},
 		{"sgd", torch.BFloat16, func(c *configs.DPO) { c.Optimizer = "sgd" }, []int{3}},
 		{"sgd, momentum", torch.Float, func(c *configs.DPO) { c.Optimizer, c.Momentum, c.Moments = "sgd", 0.9, "bfloat16" }, []int{3}},

@@ -109,12 +109,15 @@ func SaveAdapter(dir string, a Adapter, tensors []Tensor) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	var targets any = a.Targets
+	var base, targets any = nil, a.Targets
+	if a.Base != "" {
+		base = a.Base
+	}
 	if slices.Equal(a.Targets, []string{AllLinear}) {
 		targets = AllLinear
 	}
 	text, err := json.MarshalIndent(map[string]any{
-		"base_model_name_or_path": a.Base, "bias": "none", "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true,
+		"base_model_name_or_path": base, "bias": "none", "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true,
 		"lora_alpha": a.Alpha, "lora_dropout": 0.0, "peft_type": "LORA", "r": a.Rank, "target_modules": targets,
 		"task_type": "CAUSAL_LM", "use_dora": false, "use_rslora": a.RSLoRA,
 	}, "", "  ")

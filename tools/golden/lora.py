@@ -6,6 +6,9 @@ Llama of testdata/llama3.
                               and its gradient by both factors; merged.<name>,
                               what the weights become
 
+and dpo/testdata/lora: where training starts (start/), its metrics as dpo.py has
+them, and what the factors are after ten steps.
+
     python tools/golden/lora.py
 """
 
@@ -18,6 +21,7 @@ import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
+import dpo
 import record
 
 BASE = record.ROOT / "internal/model/testdata/llama3"
@@ -26,6 +30,17 @@ RUNS = {
     "attention": dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"]),
     "all-rs": dict(r=2, lora_alpha=6, target_modules="all-linear", use_rslora=True),
 }
+
+
+def save(model, folder):
+    """PEFT's own save, without what changes from run to run."""
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    config = folder / "adapter_config.json"
+    saved = json.loads(config.read_text()) | {"base_model_name_or_path": None}
+    saved["target_modules"].sort()  # a set in random order
+    config.write_text(json.dumps(saved, indent=2) + "\n")
+    record.tidy(folder)
 
 
 def main(name, settings):
@@ -43,18 +58,32 @@ def main(name, settings):
     tensors |= {"grad." + n.replace(".default.weight", ".weight"): p.grad for n, p in factors.items()}
     folder = OUT / name
     shutil.rmtree(folder, ignore_errors=True)
-    model.save_pretrained(folder)
-    (folder / "README.md").unlink()
-    config = folder / "adapter_config.json"
-    saved = json.loads(config.read_text()) | {"base_model_name_or_path": "llama3"}
-    saved["target_modules"].sort()  # a set in random order
-    config.write_text(json.dumps(saved, indent=2) + "\n")
+    save(model, folder)
     merged = model.merge_and_unload()
     tensors |= {"merged." + n: p for n, p in merged.named_parameters() if "proj" in n}
     record.write(folder / "golden.safetensors", tensors, peft=version("peft"))
     print(name, loss.item())
 
 
+def training():
+    """Ten steps of DPO on the factors alone, from dpo/testdata/policy."""
+    folder = dpo.OUT / "lora"
+    shutil.rmtree(folder, ignore_errors=True)
+    torch.manual_seed(3)
+    model = get_peft_model(dpo.policy(), LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=32, target_modules=["q_proj", "v_proj", "down_proj"]))
+    with torch.no_grad():  # B starts at zero, which leaves A's gradient to chance
+        for n, p in model.named_parameters():
+            if "lora_B" in n:
+                p.copy_(0.1 * torch.randn(p.shape))
+    save(model, folder / "start")
+    trained, history = dpo.loop(model, dpo.pairs(), smoothing=0.0, decay=0.0)
+    tensors = {m: torch.tensor(v, dtype=torch.float64) for m, v in history.items()}
+    tensors |= {"param." + n.replace(".default.weight", ".weight"): p for n, p in trained.named_parameters() if "lora_" in n}
+    record.write(folder / "golden.safetensors", tensors, peft=version("peft"))
+    print("training", history["loss"])
+
+
 if __name__ == "__main__":
+    training()
     for name, settings in RUNS.items():
         main(name, settings)
