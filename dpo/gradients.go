@@ -134,6 +134,7 @@ func (t *trainer) losses(s *torch.Scope, rows []row, logps, spreads torch.Tensor
 			return each, t.notFinite(r, losses[i], good, bad)
 		}
 		m.Tokens += int64(r.fork().Len())
+		m.NLL -= good * common.PerToken / n
 		if t.mean() {
 			good, bad = good/float64(len(r.chosen)), bad/float64(len(r.rejected))
 		}

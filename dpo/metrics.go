@@ -27,6 +27,7 @@ type Step struct {
 	Margin       float64 `json:"rewards/margins"`
 	ChosenLogp   float64 `json:"logps/chosen"`
 	RejectedLogp float64 `json:"logps/rejected"`
+	NLL          float64 `json:"nll_loss"`     // of chosen, a mean over the step's tokens of chosen
 	KL           float64 `json:"kl,omitempty"` // kto's z
 	Tokens       int64   `json:"num_tokens"`   // seen so far, prompts counted once a pair
 }

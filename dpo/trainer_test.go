@@ -175,6 +175,9 @@ func TestEveryLossTrains(t *testing.T) {
 					if got := tr.history[0].Loss; loss != "wpo" && !near(got, want, exact) {
 						t.Errorf("the first loss is %v, want %v", got, want)
 					}
+					if m := tr.history[0]; loss == "sft" && !near(m.NLL, m.Loss, exact) {
+						t.Errorf("nll_loss is %v, the loss %v", m.NLL, m.Loss)
+					}
 					if slices.Equal(tr.opt.master(s, 0).Floats(), before) {
 						t.Error("nothing moved")
 					}
