@@ -165,6 +165,7 @@ func (c Config) fitLoss(fail func(bad bool, path, format string, args ...any)) {
 		if key == "f_alpha" {
 			by = "read where dpo.f_divergence is alpha_divergence"
 		}
+		ok = ok || key == "beta" // which also scales the rewards that metrics report
 		unread(!ok && v.Float() != 0, key, by)
 	}
 	unread(c.DPO.FDivergence != "reverse_kl" && !has(divergent), "f_divergence", "read by "+strings.Join(divergent, ", "))

@@ -126,7 +126,7 @@ func (t *trainer) losses(s *torch.Scope, rows []row, logps, spreads torch.Tensor
 	losses, values := each.Floats(), logps.Floats()
 	scale := t.config.Beta
 	if scale == 0 {
-		scale = 1 // the loss reads no beta
+		scale = 1 // the loss reads no beta, and none was set
 	}
 	for i, r := range rows {
 		good, bad := float64(values[i]), float64(values[len(rows)+i])
