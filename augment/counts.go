@@ -9,7 +9,7 @@ import (
 //
 //	pairs wanted = Pairs + TooFew + Identical + Tie + Margin + SameGoal
 //
-// with one pair wanted a prompt, two under rule both.
+// with one pair wanted a prompt in use, two under rule both.
 type Counts struct {
 	Prompts   int `json:"prompts"`
 	Responses int `json:"responses"`
@@ -20,11 +20,14 @@ type Counts struct {
 	Identical int `json:"identical"` // both responses are the same ids
 	Tie       int `json:"tie"`       // both have the same raw score
 	Margin    int `json:"margin"`    // closer than augment.min_margin
-	SameGoal  int `json:"same_goal"` // ra: both print the same goal, so the two rows would contradict each other
+	SameGoal  int `json:"same_goal"` // ra, half-ra, ira: both print the same goal, so the two rows would contradict each other
 
 	Pairs int `json:"pairs"` // kept
 	Rows  int `json:"rows"`  // written
 	Cut   int `json:"cut"`   // rows whose prompt lost its middle to prompts.max_tokens
+
+	OtherHalf int `json:"other_half,omitempty"` // prompts that half-ra leaves out
+	Turned    int `json:"turned,omitempty"`     // pairs that other scores order the other way
 }
 
 // Dropped is the number of pairs wanted and not kept.
@@ -40,6 +43,7 @@ func (c Counts) String() string {
 	}{
 		{"too few responses", c.TooFew}, {"identical", c.Identical}, {"tie", c.Tie},
 		{"margin", c.Margin}, {"same goal", c.SameGoal}, {"empty responses", c.Empty}, {"unscored responses", c.Unscored}, {"prompts cut", c.Cut},
+		{"prompts of the other half", c.OtherHalf}, {"pairs turned round", c.Turned},
 	} {
 		if cause.n > 0 {
 			fmt.Fprintf(&b, ", %s %d", cause.name, cause.n)

@@ -10,6 +10,8 @@
 //	ra-plus   better over worse, goal r(better)
 //	ra        better over worse, goal r(better)  and
 //	          worse over better, goal r(worse)
+//	half-ra   as ra, of the first half of the prompts
+//	ira       as ra, r being the reward that a first run of DPO implies: see [Relabel]
 //
 // With attributes, the goal is the list of the response's levels, while the
 // order still follows the overall score.

@@ -19,13 +19,13 @@ type variant struct {
 // Under the goal g a response is worth −|g − r|, so at the worse response's own
 // score the order turns round (paper, section 4).
 func variants(c configs.Augment, p pair) []variant {
-	switch c.Method {
-	case "ra":
+	switch {
+	case c.BothGoals():
 		return []variant{
 			{table.KindGoalChosen, p.better, p.worse, goal(c, p.better)},
 			{table.KindGoalRejected, p.worse, p.better, goal(c, p.worse)},
 		}
-	case "ra-plus":
+	case c.Method == "ra-plus":
 		return []variant{{table.KindGoalChosen, p.better, p.worse, goal(c, p.better)}}
 	}
 	return []variant{{table.KindPlain, p.better, p.worse, nil}}

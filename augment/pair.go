@@ -112,7 +112,7 @@ func (p pair) teaches(c configs.Augment, counts *Counts) bool {
 		counts.Tie++
 	case p.better.score.Score-p.worse.score.Score < c.MinMargin:
 		counts.Margin++
-	case c.Method == "ra" && slices.Equal(goal(c, p.better), goal(c, p.worse)):
+	case c.BothGoals() && slices.Equal(goal(c, p.better), goal(c, p.worse)):
 		counts.SameGoal++
 	default:
 		counts.Pairs++

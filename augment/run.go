@@ -3,6 +3,7 @@ package augment
 import (
 	"fmt"
 	"iter"
+	"math"
 
 	"radpo/configs"
 	"radpo/internal/table"
@@ -30,6 +31,14 @@ type Input struct {
 func Rows(c configs.Augment, seed int64, iteration int, in Input, render Renderer, emit func(table.Pair) error) (Counts, error) {
 	var counts Counts
 	seen := map[string]bool{}
+	last := math.MaxInt
+	if c.Method == "half-ra" {
+		n, err := countPrompts(in.Samples)
+		if err != nil {
+			return counts, fmt.Errorf("augment: samples: %w", err)
+		}
+		last = (n + 1) / 2
+	}
 	for group, err := range groups(in.Samples, in.Scores) {
 		if err != nil {
 			return counts, fmt.Errorf("augment: %w", err)
@@ -42,23 +51,35 @@ func Rows(c configs.Augment, seed int64, iteration int, in Input, render Rendere
 		seen[id] = true
 		counts.Prompts++
 		counts.Responses += len(group)
+		if counts.Prompts > last {
+			counts.OtherHalf++
+			continue
+		}
 		for _, p := range choose(c.Pair, group, drawFrom(seed, iteration, id), &counts) {
 			if !p.teaches(c, &counts) {
 				continue
 			}
-			for _, v := range variants(c, p) {
-				row, err := v.row(prompt, iteration, render)
-				if err != nil {
-					return counts, fmt.Errorf("augment: prompt %s: %w", id, err)
-				}
-				if err := emit(row); err != nil {
-					return counts, err
-				}
-				counts.Rows++
+			if err := p.write(c, prompt, iteration, render, &counts, emit); err != nil {
+				return counts, err
 			}
 		}
 	}
 	return counts, nil
+}
+
+// write emits the rows that p becomes.
+func (p pair) write(c configs.Augment, prompt table.Prompt, iteration int, render Renderer, counts *Counts, emit func(table.Pair) error) error {
+	for _, v := range variants(c, p) {
+		row, err := v.row(prompt, iteration, render)
+		if err != nil {
+			return fmt.Errorf("augment: prompt %s: %w", prompt.ID, err)
+		}
+		if err := emit(row); err != nil {
+			return err
+		}
+		counts.Rows++
+	}
+	return nil
 }
 
 // row writes v out.
@@ -88,6 +109,20 @@ func (v variant) row(prompt table.Prompt, iteration int, render Renderer) (table
 		WinChosen:      v.chosen.win,
 		WinRejected:    v.rejected.win,
 	}, nil
+}
+
+// countPrompts is how many prompts samples are of, which stand together.
+func countPrompts(samples iter.Seq2[table.Sample, error]) (int, error) {
+	n, last := 0, ""
+	for s, err := range samples {
+		if err != nil {
+			return n, err
+		}
+		if n == 0 || s.PromptID != last {
+			n, last = n+1, s.PromptID
+		}
+	}
+	return n, nil
 }
 
 // check refuses what would pair responses wrongly.

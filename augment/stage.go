@@ -27,13 +27,9 @@ type Config struct {
 }
 
 func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
-	all, err := table.ReadAll[table.Prompt](in.At(0))
+	prompts, err := readPrompts(in.At(0))
 	if err != nil {
 		return err
-	}
-	prompts := make(map[string]table.Prompt, len(all))
-	for _, p := range all {
-		prompts[p.ID] = p
 	}
 	samples, err := table.Open[table.Sample](in.At(1))
 	if err != nil {

@@ -113,7 +113,7 @@ func (s Scale) Fixed() bool { return s.Method == "affine" || s.Method == "identi
 
 // Augment says how scored responses become training rows.
 type Augment struct {
-	Method     string   `yaml:"method" json:"method"`         // ra, ra-plus, none
+	Method     string   `yaml:"method" json:"method"`         // ra, ra-plus, half-ra, ira, none
 	Pair       string   `yaml:"pair" json:"pair"`             // best-worst, best-random (of the middle ones), both: two pairs a prompt
 	Prompt     string   `yaml:"prompt" json:"prompt"`         // wording: paper, released-code, or a text with {lines}, {score} or an attribute\'s {name}
 	Decimals   int      `yaml:"decimals" json:"decimals"`     // of the goal in the prompt; -1: all there are
@@ -142,6 +142,12 @@ func Labels(attributes []string) []string {
 		out = append(out, label)
 	}
 	return out
+}
+
+// BothGoals says whether a pair becomes two rows, one at the score of each of
+// its responses.
+func (a Augment) BothGoals() bool {
+	return a.Method == "ra" || a.Method == "half-ra" || a.Method == "ira"
 }
 
 // Numbers is how many numbers a goal has.

@@ -53,6 +53,7 @@ var lossKeys = map[string]map[string]float64{
 var (
 	divergent  = strings.Fields("sigmoid sigmoid_norm robust hinge ipo ipo_sum exo_pair discopop r_dpo dpo_sft")
 	chosenOnly = strings.Fields("sft csft c_rlft dpa")
+	noReward   = strings.Fields("simpo cpo orpo") // their beta is not that of a log-ratio to a reference
 )
 
 // A Term is one loss of a sum and its weight.
@@ -78,6 +79,14 @@ func (c DPO) Terms() []Term {
 // chosenOnly reports whether no loss of c looks at rejected responses.
 func (c DPO) chosenOnly() bool {
 	return !slices.ContainsFunc(c.Terms(), func(t Term) bool { return !slices.Contains(chosenOnly, t.Loss) })
+}
+
+// impliesReward reports whether each loss of c fits β·log(π/π_ref) to rewards.
+func (c DPO) impliesReward() bool {
+	return !slices.ContainsFunc(c.Terms(), func(t Term) bool {
+		_, beta := lossKeys[t.Loss]["beta"]
+		return !beta || slices.Contains(noReward, t.Loss)
+	})
 }
 
 // LossDefaults is the numbers that a loss reads and what they are when they

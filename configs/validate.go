@@ -70,7 +70,7 @@ var rules = map[string]rule{
 	"scale.slope":    in("(0, inf)"), // a negative one would turn the ranking round
 	"scale.offset":   in("(-inf, inf)"),
 
-	"augment.method":          oneOf("ra ra-plus none | half-ra ira"),
+	"augment.method":          oneOf("ra ra-plus half-ra ira none"),
 	"augment.pair":            oneOf("best-worst best-random both | threshold"),
 	"augment.prompt":          wording,
 	"augment.decimals":        in("[-1, 6]"),
@@ -185,6 +185,12 @@ func (c Config) needs() Errors {
 	need(c.Sampler.Temperature > 0, "sampler.temperature", "0 draws the same response each time: no pair would differ")
 	need(c.Augment.Method != "none" || c.Sampler.Goal == "none" || c.Iterations == 1, "augment.method",
 		"none trains no goal, yet sampler.goal asks for one; set that to none too")
+	need(c.Augment.Method != "ira" || c.DPO.impliesReward(), "augment.method",
+		"ira reads the reward that a first run implies, dpo.beta times the log-ratio to a reference, which dpo.loss %s does not have", c.DPO.Loss)
+	need(c.Augment.Method != "ira" || len(c.Augment.Attributes) == 0 && c.Augment.AutoAttributes == 0, "augment.method",
+		"ira has one score, the implicit reward, and no attributes")
+	need(c.Augment.Method != "ira" || c.Scale.Method != "identity", "scale.method",
+		"identity has no use: the implicit rewards of augment.method ira are not on the scale")
 	need(c.Augment.printsGoal(), "augment.prompt", "prints no goal: it has none of {lines}, {score} and an attribute's {name}")
 	need(c.Augment.Method != "none" || len(c.Augment.Attributes) == 0, "augment.attributes",
 		"have no use: augment.method none prints no goal")

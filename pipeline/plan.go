@@ -32,12 +32,13 @@ func plan(c configs.Config, in inputs) *loop {
 	policy, first := base, ""
 	var data []string
 	for i := 1; i <= c.Iterations; i++ {
+		start, reference := choose(c.DPO.Start, policy, base), choose(c.DPO.Reference, policy, base)
 		if i == 1 || c.DPO.Data != "first" {
 			samples := l.sample(i, prompts, policy, first)
 			raw := l.rank(fmt.Sprint("raw-", i), prompts, samples, reward)
 			scores := l.scale(fmt.Sprint("scores-", i), raw, first)
-			pairs := l.augment(fmt.Sprint("pairs-", i), i, c.Augment.Method, prompts, samples, scores, base)
-			l.show.scales = append(l.show.scales, exhibit{fmt.Sprint("iter-", i), scores, pairs})
+			pairs, goals := l.pairs(i, prompts, samples, scores, base, start, reference)
+			l.show.scales = append(l.show.scales, exhibit{fmt.Sprint("iter-", i), goals, pairs})
 			if data = append(data, pairs); c.DPO.Data == "newest" {
 				data = []string{pairs}
 			}
@@ -46,7 +47,6 @@ func plan(c configs.Config, in inputs) *loop {
 				l.baselines(prompts, samples, scores, base, reward, pairs)
 			}
 		}
-		start, reference := choose(c.DPO.Start, policy, base), choose(c.DPO.Reference, policy, base)
 		policy = l.train(fmt.Sprint("iter-", i), start, reference, data...)
 		l.evaluate(fmt.Sprint("iter-", i), prompts, policy, reward, first)
 		if i == 1 {
@@ -140,9 +140,13 @@ func (l *loop) scale(name, raw, first string) string {
 }
 
 func (l *loop) augment(name string, i int, method, prompts, samples, scores, base string) string {
-	c := augment.Config{Augment: l.Augment, Wording: l.wording(), MaxPrompt: l.Prompts.MaxTokens, Seed: l.Seed, Iteration: i}
+	c := l.pairing(i)
 	c.Method = method
 	return l.add(augment.Stage.With(c, name, prompts, samples, scores, base))
+}
+
+func (l *loop) pairing(i int) augment.Config {
+	return augment.Config{Augment: l.Augment, Wording: l.wording(), MaxPrompt: l.Prompts.MaxTokens, Seed: l.Seed, Iteration: i}
 }
 
 // train adds the training on pairs, and before it the reference's
@@ -166,8 +170,13 @@ func (l *loop) refs(name, reference string, pairs ...string) string {
 		return ""
 	}
 	c := l.logps().ForTraining(l.DPO)
-	c.EMA = l.DPO.Reference == "ema" && slices.ContainsFunc(l.stages, func(s flow.Stage) bool { return s.Name == reference && s.Kind == dpo.Train.Name })
+	c.EMA = l.averaged(reference)
 	return l.add(dpo.Refs.With(c, name, append([]string{reference}, pairs...)...))
+}
+
+// averaged says whether a reference is the average of the policy's weights.
+func (l *loop) averaged(reference string) bool {
+	return l.DPO.Reference == "ema" && slices.ContainsFunc(l.stages, func(s flow.Stage) bool { return s.Name == reference && s.Kind == dpo.Train.Name })
 }
 
 // logps is how log-probabilities of pairs are taken.

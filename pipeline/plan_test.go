@@ -43,3 +43,33 @@ func TestReference(t *testing.T) {
 		})
 	}
 }
+
+// TestImplicitRelabelling: IRA trains a first policy on plain pairs, relabels
+// them by what that one implies, and starts again where it started.
+func TestImplicitRelabelling(t *testing.T) {
+	c := configs.Default()
+	c.Iterations, c.Augment.Method, c.Eval.Baseline = 2, "ira", true
+	stages := map[string]flow.Stage{}
+	for _, s := range plan(c, inputs{model: "m", prompts: "p"}).stages {
+		stages[s.Name] = s
+	}
+	for name, want := range map[string][]string{
+		"pairs-first-1":     {"prompts", "samples-1", "scores-1", "model"},
+		"policy-first-1":    {"model", "refs-first-1", "pairs-first-1"},
+		"logps-first-1":     {"policy-first-1", "pairs-first-1"},
+		"logps-reference-1": {"model", "pairs-first-1"},
+		"implied-1":         {"pairs-first-1", "logps-first-1", "logps-reference-1"},
+		"implied-scores-1":  {"implied-1", ""},
+		"pairs-1":           {"prompts", "pairs-first-1", "implied-scores-1", "model"},
+		"policy-iter-1":     {"model", "refs-iter-1", "pairs-1"},
+		"policy-first-2":    {"policy-iter-1", "refs-first-2", "pairs-first-2"},
+		"logps-reference-2": {"policy-iter-1", "pairs-first-2"},
+		"implied-scores-2":  {"implied-2", ""},
+		"policy-iter-2":     {"policy-iter-1", "refs-iter-2", "pairs-2"},
+		"marks-iter-2":      {"trial-raw-iter-2", "scores-1"},
+	} {
+		if got := stages[name].Reads; !slices.Equal(got, want) {
+			t.Errorf("%s reads %v, want %v", name, got, want)
+		}
+	}
+}

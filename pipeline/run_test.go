@@ -101,3 +101,29 @@ func TestChangeRerunsWhatFollows(t *testing.T) {
 		}
 	}
 }
+
+// TestVariants runs the loop with the methods that relabel otherwise: the first
+// policy of ira is plain DPO, made once though it is the baseline too.
+func TestVariants(t *testing.T) {
+	for _, method := range []string{"half-ra", "ira"} {
+		t.Run(method, func(t *testing.T) {
+			dir := t.TempDir()
+			c := small(t, "iterations=1", "augment.method="+method, "prompts.per_iteration=24", "sampler.max_tokens=12")
+			if err := (pipeline.Run{Config: c, Dir: dir}).Do(context.Background(), &bytes.Buffer{}); err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			if err := pipeline.Show(dir, "pairs-1", 1, false, &out); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]string{"half-ra": "prompts of the other half 12", "ira": "reward_chosen: "}[method]
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("the pairs do not say %s:\n%s", want, out.String())
+			}
+			policies, err := filepath.Glob(filepath.Join(dir, "artifacts", "policy-*"))
+			if len(policies) != 2 || err != nil { // plain, and the method's
+				t.Errorf("trained %v", policies)
+			}
+		})
+	}
+}

@@ -248,6 +248,9 @@ func (a Alone) asked(l *loop) (reward string, err error) {
 // Augment pairs scored samples and writes a pairs table.
 func (a Alone) Augment(ctx context.Context, samples, scores string) error {
 	return a.run(ctx, func(l *loop) (string, error) {
+		if l.Config.Augment.Method == "ira" {
+			return "", errors.New("augment.method: ira trains a first policy to get its scores; the whole loop does, radpo run")
+		}
 		policy, err := a.policy(l, checkText)
 		if err != nil {
 			return "", err
