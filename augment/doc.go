@@ -16,6 +16,10 @@
 // With attributes, the goal is the list of the response's levels, while the
 // order still follows the overall score.
 //
+// Pairs of a prompt are chosen by augment.pair; the other keys of that section
+// say what is kept of ties, identical and cut responses. docs/augment.md lists
+// them, and where the paper and its released code differ.
+//
 // Of responses that tie for best or worst the first counts. One without a finite
 // score stands in no pair.
 //

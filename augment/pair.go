@@ -43,37 +43,82 @@ func (r response) unscored() bool {
 	return !finite(r.score.Raw) || !finite(r.score.Score) || slices.ContainsFunc(r.score.Levels, func(x float64) bool { return !finite(x) })
 }
 
+// limited reports whether the sampler cut the response.
+func (r response) limited() bool { return r.sample.Finish == table.FinishLength }
+
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // A pair is two responses to a prompt, ordered by the ranker's own scale. The
 // 1–10 scale would not do: clipping makes ties there.
 type pair struct{ better, worse response }
 
+// usable leaves out the responses of a prompt that can stand in no pair.
+func usable(c configs.Augment, all []response, counts *Counts) []response {
+	left := func(rest []response, useless func(response) bool, count *int) []response {
+		n := len(rest)
+		rest = slices.DeleteFunc(rest, useless)
+		*count += n - len(rest)
+		return rest
+	}
+	rest := left(slices.Clone(all), response.empty, &counts.Empty)
+	rest = left(rest, response.unscored, &counts.Unscored)
+	if c.LengthLimited == "drop" {
+		rest = left(rest, response.limited, &counts.Limited)
+	}
+	return rest
+}
+
 // choose picks the pairs of one prompt, and counts those it cannot form.
-func choose(rule string, all []response, draw func(n int) int, counts *Counts) []pair {
-	rest := slices.DeleteFunc(slices.Clone(all), response.empty)
-	counts.Empty += len(all) - len(rest)
-	texts := len(rest)
-	rest = slices.DeleteFunc(rest, response.unscored)
-	counts.Unscored += texts - len(rest)
+func choose(c configs.Augment, all []response, draw func(n int) int, counts *Counts) []pair {
+	rest := usable(c, all, counts)
+	var pairs []pair
+	if len(rest) > 1 {
+		judge(rest)
+		pairs = picked(c, rest, draw)
+	}
 	wanted := 1
-	if rule == "both" {
+	if c.Pair == "both" {
 		wanted = 2
 	}
-	if len(rest) < 2 {
-		counts.TooFew += wanted
-		return nil
+	counts.TooFew += max(0, wanted-len(pairs))
+	return pairs
+}
+
+// picked is the pairs of a prompt's two or more responses by the rule of c.
+func picked(c configs.Augment, all []response, draw func(n int) int) []pair {
+	switch c.Pair {
+	case "threshold":
+		return pairsWhere(all, func(better, worse response) bool {
+			return better.score.Score >= c.Threshold && worse.score.Score < c.Threshold
+		})
+	case "all":
+		return pairsWhere(all, func(_, _ response) bool { return true })
 	}
-	judge(rest)
-	best, middle, worst := sorted(rest)
+	best, others, worst := sorted(all)
 	var pairs []pair
-	if rule != "best-random" {
+	if c.Pair != "best-random" {
 		pairs = append(pairs, pair{best, worst})
+	} else if c.Released() {
+		others = append(others, worst)
 	}
-	if rule != "best-worst" && len(middle) > 0 {
-		pairs = append(pairs, pair{best, middle[draw(len(middle))]})
+	if c.Pair != "best-worst" && len(others) > 0 {
+		pairs = append(pairs, pair{best, others[draw(len(others))]})
 	}
-	counts.TooFew += wanted - len(pairs)
+	return pairs
+}
+
+// pairsWhere is each response over each that scores lower, or comes later with
+// the same score, where wanted.
+func pairsWhere(all []response, wanted func(better, worse response) bool) []pair {
+	slices.SortFunc(all, byScore)
+	var pairs []pair
+	for i, better := range all {
+		for _, worse := range all[i+1:] {
+			if wanted(better, worse) {
+				pairs = append(pairs, pair{better, worse})
+			}
+		}
+	}
 	return pairs
 }
 
@@ -102,23 +147,33 @@ func byScore(a, b response) int {
 	return int(a.sample.Sample) - int(b.sample.Sample)
 }
 
-// teaches reports whether p can be learnt from under c, and counts the cause
-// if not.
+// teaches reports whether c keeps p, and counts the cause if not.
 func (p pair) teaches(c configs.Augment, counts *Counts) bool {
 	switch {
-	case slices.Equal(p.better.sample.ResponseIDs, p.worse.sample.ResponseIDs):
+	case c.Identical == "drop" && slices.Equal(p.better.sample.ResponseIDs, p.worse.sample.ResponseIDs):
 		counts.Identical++
-	case p.better.score.Raw == p.worse.score.Raw:
+	case c.Ties == "drop" && p.better.score.Raw == p.worse.score.Raw:
 		counts.Tie++
 	case p.better.score.Score-p.worse.score.Score < c.MinMargin:
 		counts.Margin++
-	case c.BothGoals() && slices.Equal(goal(c, p.better), goal(c, p.worse)):
+	case c.Released() && mean(p.better.score.Attributes) < mean(p.worse.score.Attributes):
+		counts.Attributes++
+	case c.Ties == "drop" && c.BothGoals() && slices.Equal(goal(c, p.better), goal(c, p.worse)):
 		counts.SameGoal++
 	default:
 		counts.Pairs++
 		return true
 	}
 	return false
+}
+
+// mean of a response's attributes, 0 for none.
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(max(1, len(values)))
 }
 
 // drawFrom is a random number below n that depends on its arguments alone, so

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/rs/zerolog"
-
 	"radpo/configs"
 	"radpo/internal/flow"
 	"radpo/internal/table"
@@ -42,12 +40,8 @@ func runRelabel(ctx context.Context, c Config, in flow.In, out *flow.Out) error 
 	if err != nil {
 		return err
 	}
-	if len(rows) == 0 {
-		return fmt.Errorf("no pair to train on: %v", counts)
-	}
 	counts.Cut = render.Cut
-	zerolog.Ctx(ctx).Info().Msg(counts.String())
-	return writePairs(out.Dir(), rows, counts)
+	return c.finish(ctx, out.Dir(), rows, counts)
 }
 
 // A sampleKey says which response a score is of.

@@ -55,7 +55,7 @@ func Rows(c configs.Augment, seed int64, iteration int, in Input, render Rendere
 			counts.OtherHalf++
 			continue
 		}
-		for _, p := range choose(c.Pair, group, drawFrom(seed, iteration, id), &counts) {
+		for _, p := range choose(c, group, drawFrom(seed, iteration, id), &counts) {
 			if !p.teaches(c, &counts) {
 				continue
 			}

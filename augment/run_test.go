@@ -42,7 +42,11 @@ func tables(promptID string, drafts []draft) (samples []table.Sample, scores []t
 		if len(d.ids) < 2 { // a stop id alone
 			text = " "
 		}
-		samples = append(samples, table.Sample{PromptID: promptID, Sample: int32(i), ResponseIDs: d.ids, Text: text})
+		finish := table.FinishStop
+		if n := len(d.ids); n > 0 && d.ids[n-1] == 4 { // no stop id
+			finish = table.FinishLength
+		}
+		samples = append(samples, table.Sample{PromptID: promptID, Sample: int32(i), ResponseIDs: d.ids, Text: text, Finish: finish})
 		scores = append(scores, table.Score{PromptID: promptID, Sample: int32(i), Raw: d.raw, Score: d.score, Levels: d.levels})
 	}
 	return samples, scores
@@ -110,6 +114,9 @@ func TestVariants(t *testing.T) {
 		{"none", use("none", "best-worst"), []string{"plain [] 1>2"}},
 		{"integers", whole, []string{"goal_chosen [9] 1>2", "goal_rejected [1] 2>1"}},
 		{"both", use("ra-plus", "both"), []string{"goal_chosen [9.3] 1>2", "goal_chosen [9.3] 1>0"}},
+		{"all", use("ra-plus", "all"), []string{"goal_chosen [9.3] 1>3", "goal_chosen [9.3] 1>0", "goal_chosen [9.3] 1>2",
+			"goal_chosen [6.5] 3>0", "goal_chosen [6.5] 3>2", "goal_chosen [5] 0>2"}},
+		{"threshold", use("ra-plus", "threshold"), []string{"goal_chosen [9.3] 1>0", "goal_chosen [9.3] 1>2", "goal_chosen [6.5] 3>0", "goal_chosen [6.5] 3>2"}},
 		{"best-random", use("ra", "best-random"), []string{"goal_chosen [9.3] 1>0", "goal_rejected [5] 0>1"}},
 	} {
 		samples, scores := tables("p1", four)
@@ -188,7 +195,9 @@ func TestAttributes(t *testing.T) {
 func TestCauses(t *testing.T) {
 	margin := use("ra", "best-worst")
 	margin.MinMargin = 2
-	a, b, c := []int32{1, 0}, []int32{2, 0}, []int32{3, 0}
+	a, b, c, limit := []int32{1, 0}, []int32{2, 0}, []int32{3, 0}, []int32{4, 4}
+	whole, kept := use("none", "best-worst"), use("ra", "all")
+	whole.LengthLimited, kept.Ties = "drop", "keep"
 	for _, tt := range []struct {
 		name   string
 		c      configs.Augment
@@ -215,6 +224,11 @@ func TestCauses(t *testing.T) {
 			augment.Counts{Unscored: 1, TooFew: 1}},
 		{"no level", use("none", "best-worst"), []draft{{a, 1, 1, []float64{math.NaN()}}, {nil, math.NaN(), 0, nil}},
 			augment.Counts{Unscored: 1, Empty: 1, TooFew: 1}},
+		{"cut, kept", use("none", "best-worst"), []draft{{a, 1, 1, nil}, {limit, 2, 2, nil}}, augment.Counts{Pairs: 1, Rows: 1}},
+		{"cut, dropped", whole, []draft{{a, 1, 1, nil}, {b, 2, 2, nil}, {limit, 3, 3, nil}}, augment.Counts{Limited: 1, Pairs: 1, Rows: 1}},
+		{"below the threshold", use("none", "threshold"), []draft{{a, 1, 1, nil}, {b, 2, 5.4, nil}}, augment.Counts{TooFew: 1}},
+		{"at the threshold", use("none", "threshold"), []draft{{a, 1, 1, nil}, {b, 2, 5.5, nil}}, augment.Counts{Pairs: 1, Rows: 1}},
+		{"ties kept", kept, []draft{{a, 1, 4, nil}, {b, 1, 4, nil}, {b, 0, 1, nil}}, augment.Counts{Pairs: 2, Rows: 4, Identical: 1}},
 		{"all empty", use("none", "best-worst"), []draft{{nil, 0, 1, nil}, {nil, 1, 2, nil}}, augment.Counts{Empty: 2, TooFew: 1}},
 	} {
 		samples, scores := tables("p1", tt.drafts)

@@ -4,6 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
 
 	"radpo/configs"
 	"radpo/internal/chat"
@@ -15,7 +19,7 @@ import (
 
 // Stage reads prompts, samples, their scores on 1–10 and the policy's folder,
 // whose tokenizer and template render the prompts, and writes a pairs table.
-var Stage = flow.Kind[Config]{Name: "augment", Version: 4, Run: run}
+var Stage = flow.Kind[Config]{Name: "augment", Version: 5, Run: run}
 
 // A Config is what pairs depend on besides what the stage reads.
 type Config struct {
@@ -63,11 +67,20 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 	if err != nil {
 		return err
 	}
+	counts.Cut = render.Cut
+	return c.finish(ctx, out.Dir(), rows, counts)
+}
+
+// finish writes the table of rows with what was counted.
+func (c Config) finish(ctx context.Context, dir string, rows []table.Pair, counts Counts) error {
 	if len(rows) == 0 {
 		return fmt.Errorf("no pair to train on: %v", counts)
 	}
-	counts.Cut = render.Cut
-	return writePairs(out.Dir(), rows, counts)
+	zerolog.Ctx(ctx).Info().Msg(counts.String())
+	if c.Released() { // all rows at the better one's score, then all others
+		slices.SortStableFunc(rows, func(a, b table.Pair) int { return strings.Compare(a.Kind, b.Kind) })
+	}
+	return writePairs(dir, rows, counts)
 }
 
 // countsKey is where a pairs table's metadata keeps its Counts.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"radpo/augment"
+	"radpo/configs"
 	"radpo/internal/chat"
 	"radpo/internal/flow"
 	"radpo/internal/hf"
@@ -36,6 +37,12 @@ func create[R any](t *testing.T, rows []R) string {
 // table.
 func pairs(t *testing.T, drafts []draft) (*table.Table[table.Pair], error) {
 	t.Helper()
+	return pairsBy(t, use("ra", "best-worst"), drafts)
+}
+
+// pairsBy is pairs by the settings of by.
+func pairsBy(t *testing.T, by configs.Augment, drafts []draft) (*table.Table[table.Pair], error) {
+	t.Helper()
 	var prompts []table.Prompt
 	var samples []table.Sample
 	var scores []table.Score
@@ -46,7 +53,7 @@ func pairs(t *testing.T, drafts []draft) (*table.Table[table.Pair], error) {
 		samples, scores = append(samples, s...), append(scores, r...)
 	}
 	c := augment.Config{
-		Augment: use("ra", "best-worst"), Wording: wording, MaxPrompt: 150, Seed: 1, Iteration: 3,
+		Augment: by, Wording: wording, MaxPrompt: 150, Seed: 1, Iteration: 3,
 	}
 	store, err := flow.Open(t.TempDir())
 	if err != nil {

@@ -114,7 +114,7 @@ func (s Scale) Fixed() bool { return s.Method == "affine" || s.Method == "identi
 // Augment says how scored responses become training rows.
 type Augment struct {
 	Method     string   `yaml:"method" json:"method"`         // ra, ra-plus, half-ra, ira, none
-	Pair       string   `yaml:"pair" json:"pair"`             // best-worst, best-random (of the middle ones), both: two pairs a prompt
+	Pair       string   `yaml:"pair" json:"pair"`             // best-worst, best-random (of the middle ones), both: two pairs a prompt; threshold, all
 	Prompt     string   `yaml:"prompt" json:"prompt"`         // wording: paper, released-code, or a text with {lines}, {score} or an attribute\'s {name}
 	Decimals   int      `yaml:"decimals" json:"decimals"`     // of the goal in the prompt; -1: all there are
 	Attributes []string `yaml:"attributes" json:"attributes"` // label, label=objective or label=number; empty: one overall goal
@@ -122,6 +122,17 @@ type Augment struct {
 	// largest mean coefficient in the first iteration's scores.
 	AutoAttributes int     `yaml:"auto_attributes" json:"auto_attributes"`
 	MinMargin      float64 `yaml:"min_margin" json:"min_margin"` // pairs closer than this on the 1–10 scale are dropped and counted
+	Threshold      float64 `yaml:"threshold" json:"threshold"`   // of pair rule threshold: each response that reaches this score over each that does not
+
+	// What is done with a pair or a response: keep, or drop and count.
+	Ties          string `yaml:"ties" json:"ties"`                     // pairs of equal scores, or of which both sides print one goal
+	Identical     string `yaml:"identical" json:"identical"`           // pairs of equal ids; training drops them all the same
+	LengthLimited string `yaml:"length_limited" json:"length_limited"` // responses that the sampler cut at its token limit
+
+	// Parity is whose word counts where paper and released code differ: see
+	// docs/augment.md. The keys that released-code stands for keep their values
+	// where they are written out.
+	Parity string `yaml:"parity" json:"parity"` // paper, released-code
 }
 
 // Attribute parts an entry of Attributes: how prompts call it, and what the
@@ -234,7 +245,7 @@ func Default() Config {
 			Judge:  Judge{Method: "score", MaxTokens: 1024},
 		},
 		Scale:   Scale{Method: "minmax", Scope: "first-iteration", Low: 1, High: 10, Quantile: 0.03, Slope: 10, Offset: 0.5},
-		Augment: Augment{Method: "ra", Pair: "best-worst", Prompt: "paper", Decimals: 1},
+		Augment: Augment{Method: "ra", Pair: "best-worst", Prompt: "paper", Decimals: 1, Threshold: 5.5, Ties: "drop", Identical: "drop", LengthLimited: "keep", Parity: "paper"},
 		DPO: DPO{
 			Loss: "sigmoid", Beta: 0.01, LabelSmoothing: 0.3, FDivergence: "reverse_kl", Weighting: "none", LearningRate: 5e-7, Schedule: "cosine", Warmup: 0.1,
 			Epochs: 1, Batch: 128, MicroTokens: 8192, MaxLength: 2048, MaxPromptLength: 1024, GradClip: 1,

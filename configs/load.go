@@ -43,6 +43,7 @@ func Override(c Config, sets []string) (Config, error) {
 	r := newReader(&c)
 	r.overrides(sets)
 	c.settle(r.written)
+	c.settleParity(r.written)
 	if faults := r.judge("", append(c.ranges(), c.asks()...)); len(faults) > 0 {
 		return Config{}, faults
 	}
@@ -58,6 +59,7 @@ func parse(name string, data []byte, sets []string, folder string) (Config, erro
 	}
 	r.overrides(sets)
 	c.settle(r.written)
+	c.settleParity(r.written)
 	var found Errors
 	if readable { // else what follows from the missing keys is noise
 		found = append(c.ranges(), c.needs()...)

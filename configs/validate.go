@@ -71,12 +71,17 @@ var rules = map[string]rule{
 	"scale.offset":   in("(-inf, inf)"),
 
 	"augment.method":          oneOf("ra ra-plus half-ra ira none"),
-	"augment.pair":            oneOf("best-worst best-random both | threshold"),
+	"augment.pair":            oneOf("best-worst best-random both threshold all"),
 	"augment.prompt":          wording,
 	"augment.decimals":        in("[-1, 6]"),
 	"augment.attributes":      distinctNames,
 	"augment.auto_attributes": in("[0, inf)"),
 	"augment.min_margin":      in("[0, inf)"),
+	"augment.threshold":       in("(-inf, inf)"),
+	"augment.ties":            oneOf("drop keep"),
+	"augment.identical":       oneOf("drop keep"),
+	"augment.length_limited":  oneOf("keep drop"),
+	"augment.parity":          oneOf("paper released-code"),
 
 	"dpo.loss":               anything, // fitLoss
 	"dpo.loss_weights":       each(in("[0, inf)")),
@@ -177,7 +182,7 @@ func (c Config) needs() Errors {
 	faults = append(faults, c.asks()...)
 
 	least := 2
-	if c.Augment.Pair != "best-worst" {
+	if c.Augment.Pair == "both" || c.Augment.Pair == "best-random" && !c.Augment.Released() {
 		least = 3 // the random middle response is neither best nor worst
 	}
 	need(c.Sampler.N >= least, "sampler.n", "%d responses a prompt are too few: augment.pair %s needs %d",
@@ -191,6 +196,8 @@ func (c Config) needs() Errors {
 		"ira has one score, the implicit reward, and no attributes")
 	need(c.Augment.Method != "ira" || c.Scale.Method != "identity", "scale.method",
 		"identity has no use: the implicit rewards of augment.method ira are not on the scale")
+	need(c.Augment.Pair != "threshold" || c.Scale.Low < c.Augment.Threshold && c.Augment.Threshold <= c.Scale.High, "augment.threshold",
+		"%v parts no responses: scores are %v to %v", c.Augment.Threshold, c.Scale.Low, c.Scale.High)
 	need(c.Augment.printsGoal(), "augment.prompt", "prints no goal: it has none of {lines}, {score} and an attribute's {name}")
 	need(c.Augment.Method != "none" || len(c.Augment.Attributes) == 0, "augment.attributes",
 		"have no use: augment.method none prints no goal")
