@@ -38,21 +38,30 @@ func (c Counts) Dropped() int {
 	return c.TooFew + c.Identical + c.Tie + c.Margin + c.Attributes + c.SameGoal
 }
 
+// A Cause is why pairs, responses, prompts or rows came out otherwise than
+// wanted, and how many did.
+type Cause struct {
+	Name string
+	N    int
+}
+
+// Causes lists all of them: first those that drop pairs.
+func (c Counts) Causes() []Cause {
+	return []Cause{
+		{"too few responses", c.TooFew}, {"identical", c.Identical}, {"tie", c.Tie}, {"margin", c.Margin},
+		{"mean of attributes", c.Attributes}, {"same goal", c.SameGoal},
+		{"empty responses", c.Empty}, {"unscored responses", c.Unscored}, {"responses cut at the limit", c.Limited},
+		{"prompts cut", c.Cut}, {"prompts of the other half", c.OtherHalf}, {"pairs turned round", c.Turned},
+	}
+}
+
 // String is one line for a log; causes that did not occur are left out.
 func (c Counts) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d prompts, %d responses: %d pairs kept as %d rows, %d dropped", c.Prompts, c.Responses, c.Pairs, c.Rows, c.Dropped())
-	for _, cause := range []struct {
-		name string
-		n    int
-	}{
-		{"too few responses", c.TooFew}, {"identical", c.Identical}, {"tie", c.Tie},
-		{"margin", c.Margin}, {"mean of attributes", c.Attributes}, {"same goal", c.SameGoal}, {"empty responses", c.Empty}, {"unscored responses", c.Unscored},
-		{"responses cut at the limit", c.Limited}, {"prompts cut", c.Cut},
-		{"prompts of the other half", c.OtherHalf}, {"pairs turned round", c.Turned},
-	} {
-		if cause.n > 0 {
-			fmt.Fprintf(&b, ", %s %d", cause.name, cause.n)
+	for _, cause := range c.Causes() {
+		if cause.N > 0 {
+			fmt.Fprintf(&b, ", %s %d", cause.Name, cause.N)
 		}
 	}
 	return b.String()

@@ -31,35 +31,13 @@ type Config struct {
 }
 
 func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
-	prompts, err := readPrompts(in.At(0))
-	if err != nil {
-		return err
-	}
-	samples, err := table.Open[table.Sample](in.At(1))
-	if err != nil {
-		return err
-	}
-	scores, err := table.Open[table.Score](in.At(2))
-	if err != nil {
-		return err
-	}
-	if c.AutoAttributes > 0 {
-		if c.Attributes, err = table.ReadLevelNames(in.At(2)); err != nil {
-			return err
-		}
-		c.Wording.Names = c.Attributes
-	}
-	render, err := prompter(c, in.At(3))
+	input, render, err := c.load(in.At(0), in.At(1), in.At(2), in.At(3))
 	if err != nil {
 		return err
 	}
 	// The counts are known only at the end and the table's metadata come first,
 	// so rows go to memory; they are as many as the samples that came from it.
 	var rows []table.Pair
-	input := Input{
-		Prompt:  func(id string) (table.Prompt, bool) { p, ok := prompts[id]; return p, ok },
-		Samples: samples.Rows(), Scores: scores.Rows(),
-	}
 	counts, err := Rows(c.Augment, c.Seed, c.Iteration, input, render, func(p table.Pair) error {
 		rows = append(rows, p)
 		return ctx.Err()
@@ -69,6 +47,34 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 	}
 	counts.Cut = render.Cut
 	return c.finish(ctx, out.Dir(), rows, counts)
+}
+
+// load readies what rows are made of, from the folders of tables and policy. c
+// learns the attributes that only the scores name.
+func (c *Config) load(prompts, samples, scores, policy string) (Input, *chat.Prompter, error) {
+	known, err := readPrompts(prompts)
+	if err != nil {
+		return Input{}, nil, err
+	}
+	drawn, err := table.Open[table.Sample](samples)
+	if err != nil {
+		return Input{}, nil, err
+	}
+	scored, err := table.Open[table.Score](scores)
+	if err != nil {
+		return Input{}, nil, err
+	}
+	if c.AutoAttributes > 0 {
+		if c.Attributes, err = table.ReadLevelNames(scores); err != nil {
+			return Input{}, nil, err
+		}
+		c.Wording.Names = c.Attributes
+	}
+	render, err := prompter(*c, policy)
+	return Input{
+		Prompt:  func(id string) (table.Prompt, bool) { p, ok := known[id]; return p, ok },
+		Samples: drawn.Rows(), Scores: scored.Rows(),
+	}, render, err
 }
 
 // finish writes the table of rows with what was counted.

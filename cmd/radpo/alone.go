@@ -19,9 +19,17 @@ OUT must not exist. The work lies in OUT.work until it is done; interrupt it at
 any time, and the same command continues there.`
 
 func (a *alone) flags(cmd *cobra.Command, required ...string) {
+	a.settingsAndOut(cmd)
+	require(cmd, append(required, "out")...)
+}
+
+func (a *alone) settingsAndOut(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&a.sets, "set", nil, "override a key of the configuration, as dpo.beta=0.05; may repeat")
 	cmd.Flags().StringVarP(&a.Out, "out", "o", "", "new folder for the result (required)")
-	for _, name := range append(required, "out") {
+}
+
+func require(cmd *cobra.Command, flags ...string) {
+	for _, name := range flags {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err) // a slip in the lines above
 		}
