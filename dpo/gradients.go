@@ -4,31 +4,31 @@ import (
 	"context"
 	"fmt"
 
-	"radpo/internal/model"
 	"radpo/internal/torch"
 )
 
 // gradients adds those of the mean loss of a step's rows, micro-batch by
 // micro-batch, and fills the step's metrics. A loss that couples pairs is first
 // taken of all rows together, without the policy's graph; then each
-// log-probability is pulled by its slope. Either way the split into
-// micro-batches does not show.
+// log-probability is pulled by its slope. Either way neither the split into
+// micro-batches nor that into processes shows.
 func (t *trainer) gradients(ctx context.Context, s *torch.Scope, rows []row, m *Step) error {
 	common, err := t.common(ctx, s, rows)
 	if err != nil {
 		return err
 	}
 	m.KL = common.KL
-	parts := model.Batches(len(rows), t.config.MicroTokens, func(i int) int { return rows[i].fork().Len() })
+	parts := t.parts(rows)
+	seen := newOutcomes(len(rows))
 	var slopes []float32
-	if t.needs&Whole != 0 && len(parts) > 1 {
-		if slopes, err = t.slopes(ctx, s, rows, common, m); err != nil {
+	if t.needs&Whole != 0 && (len(parts) > 1 || t.group.Size() > 1) {
+		if slopes, err = t.slopes(ctx, s, rows, common, seen); err != nil {
 			return err
 		}
 	}
 	for _, part := range parts {
-		if err := ctx.Err(); err != nil {
-			return err
+		if err = ctx.Err(); err != nil {
+			break
 		}
 		s.Each(func(s *torch.Scope) {
 			logps, spreads := t.gauge().sums(s, t.policy, pick(rows, part))
@@ -36,17 +36,21 @@ func (t *trainer) gradients(ctx context.Context, s *torch.Scope, rows []row, m *
 				t.opt.accumulate(s.Sum(s.Mul(logps, s.Floats(gather(slopes, part), 2, int64(len(part))))))
 				return
 			}
-			var losses torch.Tensor
-			losses, err = t.losses(s, pick(rows, part), logps, spreads, common, m, float64(len(rows)))
-			if err == nil {
-				t.opt.accumulate(s.Scale(s.Sum(losses), 1/float64(len(rows))))
-			}
+			losses := t.each(s, t.look(s, pick(rows, part), logps, spreads, common))
+			seen.note(part, losses.Floats(), logps.Floats())
+			t.opt.accumulate(s.Scale(s.Sum(losses), 1/float64(len(rows))))
 		})
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+	if slopes != nil {
+		err = t.share(s, nil, err) // what is seen is seen by all
+	} else {
+		err = t.share(s, seen, err)
+	}
+	if err != nil {
+		return err
+	}
+	t.group.Sum(t.opt.grads...)
+	return t.count(rows, seen, common, m)
 }
 
 // gauge is what the losses want summed.
@@ -69,7 +73,7 @@ func (t *trainer) common(ctx context.Context, s *torch.Scope, rows []row) (Batch
 	if t.needs&Unrelated == 0 {
 		return b, nil
 	}
-	logps, _, err := gauge{tail: 1}.values(ctx, s, t.policy, mismatched(rows), t.config.MicroTokens, nil)
+	logps, _, err := t.values(ctx, s, gauge{tail: 1}, mismatched(rows))
 	if err != nil {
 		return b, err
 	}
@@ -93,17 +97,17 @@ func (t *trainer) shift() float64 {
 
 // slopes is by how much the step's mean loss rises with each row's
 // log-probabilities, chosen and then rejected.
-func (t *trainer) slopes(ctx context.Context, s *torch.Scope, rows []row, common Batch, m *Step) (slopes []float32, err error) {
-	values, spread, err := t.gauge().values(ctx, s, t.policy, rows, t.config.MicroTokens, nil)
+func (t *trainer) slopes(ctx context.Context, s *torch.Scope, rows []row, common Batch, seen outcomes) (slopes []float32, err error) {
+	values, spread, err := t.values(ctx, s, t.gauge(), rows)
 	if err != nil {
 		return nil, err
 	}
 	s.Each(func(s *torch.Scope) {
 		n := int64(len(rows))
 		logps := s.Trainable(s.Floats(values, 2, n))
-		var losses torch.Tensor
-		if losses, err = t.losses(s, rows, logps, s.Floats(spread, 2, n), common, m, float64(n)); err != nil {
-			return
+		losses := t.each(s, t.look(s, rows, logps, s.Floats(spread, 2, n), common))
+		for i, loss := range losses.Floats() {
+			seen.note([]int{i}, []float32{loss}, gather(values, []int{i}))
 		}
 		into := s.Zeros(torch.Float, 2, n)
 		torch.Gradients(s.Mean(losses), []torch.Tensor{logps}, []torch.Tensor{into})
@@ -118,29 +122,41 @@ func gather(all []float32, at []int) []float32 {
 	return append(pick(all[:n], at), pick(all[n:], at)...)
 }
 
-// losses is the loss of each of rows, some of the step's n, from their
-// log-probabilities [2,B]. It counts them in the step's metrics.
-func (t *trainer) losses(s *torch.Scope, rows []row, logps, spreads torch.Tensor, common Batch, m *Step, n float64) (torch.Tensor, error) {
-	b := t.look(s, rows, logps, spreads, common)
-	each := t.each(s, b)
-	losses, values := each.Floats(), logps.Floats()
-	scale := t.config.Beta
+// outcomes are the loss of each row of a step and its log-probabilities of
+// chosen and of rejected, [3·rows].
+type outcomes []float32
+
+func newOutcomes(rows int) outcomes { return make(outcomes, 3*rows) }
+
+// note takes the losses [B] and log-probabilities [2,B] of the rows at the
+// given places.
+func (o outcomes) note(at []int, losses, logps []float32) {
+	n := len(o) / 3
+	for k, i := range at {
+		o[i], o[n+i], o[2*n+i] = losses[k], logps[k], logps[len(at)+k]
+	}
+}
+
+// count fills the step's metrics, or names the first row whose loss is not
+// finite.
+func (t *trainer) count(rows []row, seen outcomes, common Batch, m *Step) error {
+	scale, n := t.config.Beta, len(rows)
 	if scale == 0 {
 		scale = 1 // the loss reads no beta, and none was set
 	}
 	for i, r := range rows {
-		good, bad := float64(values[i]), float64(values[len(rows)+i])
-		if !torch.Finite(float64(losses[i])) {
-			return each, t.notFinite(r, losses[i], good, bad)
+		good, bad := float64(seen[n+i]), float64(seen[2*n+i])
+		if !torch.Finite(float64(seen[i])) {
+			return t.notFinite(r, seen[i], good, bad)
 		}
 		m.Tokens += int64(r.fork().Len())
-		m.NLL -= good * common.PerToken / n
+		m.NLL -= good * common.PerToken / float64(n)
 		if t.mean() {
 			good, bad = good/float64(len(r.chosen)), bad/float64(len(r.rejected))
 		}
-		m.add(scale, float64(losses[i]), good, bad, float64(r.refChosen), float64(r.refRejected), n)
+		m.add(scale, float64(seen[i]), good, bad, float64(r.refChosen), float64(r.refRejected), float64(n))
 	}
-	return each, nil
+	return nil
 }
 
 func (t *trainer) notFinite(r row, loss float32, chosen, rejected float64) error {

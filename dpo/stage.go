@@ -78,7 +78,7 @@ func (c TrainConfig) MarshalJSON() ([]byte, error) {
 const chunk = 512
 
 func runRefs(ctx context.Context, c RefsConfig, in flow.In, out *flow.Out) error {
-	rows, _, err := readRows(tables(in, 1), c.MaxLength, false)
+	rows, _, err := readRows(read(inputs(in)[1:]), c.MaxLength, false)
 	if err != nil {
 		return err
 	}
@@ -144,15 +144,15 @@ func writeRefs(dir string, rows []row) error {
 }
 
 func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) error {
-	o, err := newObjective(c.DPO)
+	o, rows, counts, err := prepare(c, read(inputs(in)[2:]), in.At(1))
 	if err != nil {
 		return err
 	}
-	rows, counts, err := readRows(tables(in, 2), c.MaxLength, o.needs&Rejected == 0)
-	if err != nil {
-		return err
+	group, last := torch.GroupOf(ctx), ""
+	if name := newest(out); name != "" {
+		last, _ = out.Part(name)
 	}
-	if err := o.equip(rows, in.At(1)); err != nil {
+	if err := announce(ctx, group, c, in, last); err != nil {
 		return err
 	}
 	return withPolicy(ctx, in.At(0), c.DType, c.Device, c.LoRA.Rank == 0, func(s *torch.Scope, f *hf.Folder, p model.Policy) error {
@@ -160,14 +160,8 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 		if err != nil {
 			return err
 		}
-		t := &trainer{objective: o, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, params, c.DPO)}
-		if last := newest(out); last != "" {
-			dir, _ := out.Part(last)
-			if err := t.load(s, dir); err != nil {
-				return err
-			}
-		}
-		if err := t.run(ctx, s, func() error { return t.checkpoint(out) }); err != nil {
+		t := &trainer{objective: o, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, params, c.DPO), group: group}
+		if err := t.resume(ctx, s, last, func() error { return t.checkpoint(out) }); err != nil {
 			return err
 		}
 		if c.LoRA.Rank > 0 {
@@ -181,6 +175,19 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 		}
 		return errors.Join(writeCounts(filepath.Join(out.Dir(), RowsFile), counts), writeMetrics(filepath.Join(out.Dir(), MetricsFile), t.history))
 	})
+}
+
+// prepare reads the rows that c trains on, with what its losses look at.
+func prepare(c TrainConfig, pairs iter.Seq2[table.Pair, error], refs string) (objective, []row, Counts, error) {
+	o, err := newObjective(c.DPO)
+	if err != nil {
+		return o, nil, Counts{}, err
+	}
+	rows, counts, err := readRows(pairs, c.MaxLength, o.needs&Rejected == 0)
+	if err == nil {
+		err = o.equip(rows, refs)
+	}
+	return o, rows, counts, err
 }
 
 // AdapterFolder is where a policy that was trained by LoRA keeps its change, as
@@ -270,11 +277,19 @@ func attach(rows []row, dir string) error {
 	return nil
 }
 
-// tables yields the rows of the pairs tables that a stage reads from place i on.
-func tables(in flow.In, i int) iter.Seq2[table.Pair, error] {
+// inputs are the folders that a stage reads, "" for one left out.
+func inputs(in flow.In) (dirs []string) {
+	for i := 0; i < 2 || in.At(i) != ""; i++ {
+		dirs = append(dirs, in.At(i))
+	}
+	return dirs
+}
+
+// read yields the rows of pairs tables.
+func read(dirs []string) iter.Seq2[table.Pair, error] {
 	return func(yield func(table.Pair, error) bool) {
-		for ; in.At(i) != ""; i++ {
-			for p, err := range table.ReadPairs(in.At(i)) {
+		for _, dir := range dirs {
+			for p, err := range table.ReadPairs(dir) {
 				if !yield(p, err) {
 					return
 				}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"radpo/internal/flow"
 	"radpo/internal/model"
 	"radpo/internal/progress"
 	"radpo/internal/torch"
@@ -19,6 +20,7 @@ type trainer struct {
 	policy  model.Policy
 	rows    []row
 	opt     *optimizer
+	group   *torch.Group // the processes that share each step
 	history []Step
 }
 
@@ -37,9 +39,11 @@ func (t *trainer) run(ctx context.Context, s *torch.Scope, save func() error) er
 	defer bar.Done()
 	bar.Skip(int64(len(t.history)))
 	saved := len(t.history)
-	for ctx.Err() == nil && len(t.history) < t.total() {
+	var stopped error
+	for len(t.history) < t.total() {
 		m, err := t.step(ctx, s, len(t.history))
-		if err != nil && ctx.Err() != nil {
+		if err != nil && (ctx.Err() != nil || errors.Is(err, flow.ErrInterrupted)) {
+			stopped = err
 			break
 		}
 		if err != nil {
@@ -58,9 +62,9 @@ func (t *trainer) run(ctx context.Context, s *torch.Scope, save func() error) er
 	case done == t.total():
 		return nil
 	case done > saved:
-		return errors.Join(context.Cause(ctx), save())
+		return errors.Join(stopped, save())
 	}
-	return context.Cause(ctx)
+	return stopped
 }
 
 // step takes step i, from 0: gradients over micro-batches of similar length,

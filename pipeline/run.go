@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/rs/zerolog"
+
 	"radpo/configs"
+	"radpo/dpo"
 	"radpo/internal/flow"
+	"radpo/internal/progress"
 	"radpo/internal/torch"
 )
 
@@ -28,6 +32,28 @@ func (r Run) Do(ctx context.Context, w io.Writer) error {
 		}
 		return r.report(store, l, w)
 	})
+}
+
+// Together runs work in rank 0 of the processes that were launched with this
+// one, if any. The others take their share of each training that comes up, and
+// read the files that rank 0 writes.
+func Together(ctx context.Context, work func(context.Context) error) error {
+	group, err := torch.Join()
+	if err != nil {
+		return &InputError{err}
+	}
+	if group == nil {
+		return work(ctx)
+	}
+	zerolog.Ctx(ctx).Info().Int("rank", group.Rank()).Int("processes", group.Size()).Msg("joined")
+	ctx = torch.WithGroup(ctx, group)
+	if group.Rank() > 0 {
+		return dpo.Follow(progress.With(ctx, nil))
+	}
+	if err := work(ctx); err != nil {
+		return err // the others see this process end
+	}
+	return dpo.Dismiss(ctx)
 }
 
 // Report writes the report of a run that is complete.

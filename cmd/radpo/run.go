@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+
+	"radpo/pipeline"
 )
 
 func runVerb() *cobra.Command {
@@ -16,7 +20,7 @@ the built-in demo: two iterations of a tiny model in a world whose rewards an
 exact rule can check.
 
 The run folder has the artifacts of all stages, config.yaml as run, report.html
-and report.json. Interrupt it at any time: the same command continues.`,
+and report.json. Interrupt it at any time: the same command continues.` + together,
 		Example: "  radpo run\n  radpo run my.yaml --set dpo.beta=0.05 --out runs/beta-0.05",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -25,7 +29,7 @@ and report.json. Interrupt it at any time: the same command continues.`,
 				return err
 			}
 			zerolog.Ctx(cmd.Context()).Info().Str("folder", r.Dir).Str("model", r.Config.Model).Int("iterations", r.Config.Iterations).Msg("run")
-			return r.Do(cmd.Context(), cmd.OutOrStdout())
+			return pipeline.Together(cmd.Context(), func(ctx context.Context) error { return r.Do(ctx, cmd.OutOrStdout()) })
 		},
 	}
 	t.flags(cmd)

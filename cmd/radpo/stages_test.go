@@ -6,11 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"radpo/internal/golden"
 )
@@ -80,16 +78,13 @@ func TestInterruptAndContinue(t *testing.T) {
 // interrupt runs the training into out, and signals it at its next checkpoint.
 func interrupt(t *testing.T, out string, signal syscall.Signal) {
 	t.Helper()
-	before := checkpoints(out)
 	var log bytes.Buffer
 	cmd := exec.Command("radpo", append(slow, "--out", out)...)
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); slices.Equal(checkpoints(out), before) && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
+	awaitCheckpoint(t, out)
 	if err := cmd.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,20 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
+
+	"radpo/pipeline"
 )
+
+// together is what the help of verbs that train says of several processes.
+const together = `
+
+Several processes share each step of training where torchrun --no-python, srun or
+mpirun starts them, or RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set. All
+read the same folders; the first one alone writes, and does what is not training.
+When one ends, all do; a checkpoint goes on with any number of them.`
 
 func trainVerb() *cobra.Command {
 	var a alone
@@ -33,7 +45,7 @@ says which of the two a file is.
 
 A response that does not fit dpo.max_length behind its prompt loses its tail. Rows
 that cannot teach are dropped and counted by cause in rows.json: an empty response,
-two equal ones, a prompt that alone fills dpo.max_length.` + resuming,
+two equal ones, a prompt that alone fills dpo.max_length.` + together + resuming,
 		Example: "  radpo train --model DIR --pairs pairs.jsonl --out policy --set dpo.beta=0.1 --set dpo.learning_rate=1e-6",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -41,7 +53,7 @@ two equal ones, a prompt that alone fills dpo.max_length.` + resuming,
 			if err != nil {
 				return err
 			}
-			return stage.Train(cmd.Context(), pairs, reference)
+			return pipeline.Together(cmd.Context(), func(ctx context.Context) error { return stage.Train(ctx, pairs, reference) })
 		},
 	}
 	a.model(cmd, "policy folder to start from, or name in the Hugging Face cache (required)")

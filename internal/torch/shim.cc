@@ -1,6 +1,5 @@
-#include "shim.h"
+#include "guard.h"
 
-#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -13,9 +12,6 @@
 
 namespace {
 
-thread_local std::string last_error;
-
-at::Tensor &ref(shim_tensor t) { return *static_cast<at::Tensor *>(t); }
 shim_tensor give(at::Tensor t) { return new at::Tensor(std::move(t)); }
 std::optional<at::Tensor> maybe(shim_tensor t) { return t ? std::make_optional(ref(t)) : std::nullopt; }
 
@@ -26,30 +22,9 @@ std::vector<at::Tensor> list(shim_tensor *ts, int n) {
   return out;
 }
 
-// guard runs f and turns an exception into `failed` and the thread's last error.
-template <class R, class F>
-R guard(R failed, F f) {
-  try {
-    return f();
-  } catch (const c10::Error &e) {
-    last_error = e.what_without_backtrace();
-  } catch (const std::exception &e) {
-    last_error = e.what();
-  }
-  return failed;
-}
-
 template <class F>
 shim_tensor make(F f) {
   return guard(shim_tensor(nullptr), [&] { return give(f()); });
-}
-
-template <class F>
-int run(F f) {
-  return guard(-1, [&] {
-    f();
-    return 0;
-  });
 }
 
 // turn rotates the halves (a, b) of x's last dimension by the angle whose

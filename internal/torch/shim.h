@@ -53,6 +53,13 @@ int shim_round(shim_tensor x, shim_tensor out, int32_t seed);
 shim_tensor shim_decode(shim_tensor values, shim_tensor scales, shim_tensor codes);
 int shim_encode(shim_tensor x, shim_tensor values, shim_tensor scales, shim_tensor codes, int32_t seed);
 
+// Processes. Patience is in seconds.
+typedef void *shim_group;
+shim_group shim_group_join(const char *host, int port, int serve, int rank, int size, const char *prefix,
+                           const char *interface, const char *address, int patience);
+int shim_group_sum(shim_group g, shim_tensor t, int patience);
+int shim_group_broadcast(shim_group g, shim_tensor t, int patience);
+
 // The machine.
 void shim_set_threads(int n);
 int shim_open_cuda(const char *library); // devices found, or -1

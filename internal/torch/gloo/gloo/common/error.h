@@ -1,0 +1,1 @@
+// See group.cc.

@@ -1,0 +1,94 @@
+// Processes that work together through torch's own c10d. The wheel has no
+// headers of Gloo: those that ProcessGroupGloo.hpp includes are empty files in
+// gloo/, and what it wants of them is declared here.
+#include "guard.h"
+
+#define USE_C10D_GLOO
+#include <chrono>
+#include <memory>
+#include <vector>
+
+namespace gloo {
+class Context {
+ public:
+  void setTimeout(std::chrono::milliseconds timeout);
+};
+namespace transport {
+class Device;
+class UnboundBuffer {
+ public:
+  virtual ~UnboundBuffer() = 0;
+};
+}  // namespace transport
+namespace rendezvous {
+class Store {
+ public:
+  virtual ~Store();
+  virtual void set(const std::string &key, const std::vector<char> &data) = 0;
+  virtual std::vector<char> get(const std::string &key) = 0;
+  virtual void wait(const std::vector<std::string> &keys) = 0;
+  virtual void wait(const std::vector<std::string> &keys, const std::chrono::milliseconds &timeout) = 0;
+};
+}  // namespace rendezvous
+}  // namespace gloo
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+using c10d::ProcessGroupGloo;
+using std::chrono::seconds;
+
+namespace {
+
+struct Group {
+  c10::intrusive_ptr<c10d::Store> store; // rank 0's serves the others
+  c10::intrusive_ptr<ProcessGroupGloo> gloo;
+};
+
+// device is the network that this process is reached by: an interface, an
+// address, or what the machine's name resolves to.
+std::shared_ptr<gloo::transport::Device> device(const std::string &interface, const std::string &address) {
+  if (!interface.empty()) return ProcessGroupGloo::createDeviceForInterface(interface);
+  if (!address.empty()) return ProcessGroupGloo::createDeviceForHostname(address);
+  return ProcessGroupGloo::createDefaultDevice();
+}
+
+}  // namespace
+
+shim_group shim_group_join(const char *host, int port, int serve, int rank, int size, const char *prefix, const char *interface,
+                     const char *address, int patience) {
+  return guard(shim_group(nullptr), [&] {
+    c10d::TCPStoreOptions at;
+    at.port = static_cast<uint16_t>(port);
+    at.isServer = serve;
+    at.waitWorkers = false;
+    at.timeout = seconds(patience);
+    auto group = std::make_unique<Group>();
+    group->store = c10::make_intrusive<c10d::PrefixStore>(prefix, c10::make_intrusive<c10d::TCPStore>(host, at));
+    auto options = ProcessGroupGloo::Options::create(seconds(patience));
+    options->devices.push_back(device(interface, address));
+    group->gloo = c10::make_intrusive<ProcessGroupGloo>(group->store, rank, size, options);
+    return shim_group(group.release());
+  });
+}
+
+int shim_group_sum(shim_group g, shim_tensor t, int patience) {
+  return run([&] {
+    at::NoGradGuard off;
+    std::vector<at::Tensor> ts{ref(t)};
+    c10d::AllreduceOptions options;
+    options.timeout = seconds(patience);
+    static_cast<Group *>(g)->gloo->allreduce(ts, options)->wait();
+  });
+}
+
+int shim_group_broadcast(shim_group g, shim_tensor t, int patience) {
+  return run([&] {
+    at::NoGradGuard off;
+    std::vector<at::Tensor> ts{ref(t)};
+    c10d::BroadcastOptions options;
+    options.timeout = seconds(patience);
+    static_cast<Group *>(g)->gloo->broadcast(ts, options)->wait();
+  });
+}
