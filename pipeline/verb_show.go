@@ -221,6 +221,7 @@ func showRows(dir string, limit int, w io.Writer) error {
 func prose(lines io.Reader, w io.Writer) error {
 	out := bufio.NewWriter(w)
 	dec := json.NewDecoder(lines)
+	dec.UseNumber() // seeds have more digits than a float64
 	for n := 1; ; n++ {
 		if _, err := dec.Token(); err == io.EOF {
 			return out.Flush()
