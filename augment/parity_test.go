@@ -62,7 +62,7 @@ func TestParityRejected(t *testing.T) {
 		samples, scores := tables(fmt.Sprint("p", i), []draft{{[]int32{1, 0}, 5, 5, nil}, {[]int32{2, 0}, 9, 9, nil}, {[]int32{3, 0}, 1, 1, nil}, {[]int32{4, 0}, 9, 9, nil}})
 		for name, seen := range drawn {
 			got, _, err := rows(t, parity(t, name), samples, scores)
-			if err != nil || got[0].ChosenSample != 1 {
+			if err != nil || len(got) != 2 || got[0].ChosenSample != 1 {
 				t.Fatalf("%s: %v, %v", name, got, err)
 			}
 			seen[got[0].RejectedSample] = true

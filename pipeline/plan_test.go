@@ -73,3 +73,25 @@ func TestImplicitRelabelling(t *testing.T) {
 		}
 	}
 }
+
+// TestStartAndData: what each iteration's training starts from and reads.
+func TestStartAndData(t *testing.T) {
+	tests := map[string]struct {
+		set   func(*configs.DPO)
+		third []string // reads of the third iteration's training
+	}{
+		"defaults": {func(*configs.DPO) {}, []string{"policy-iter-2", "refs-iter-3", "pairs-3"}},
+		"base":     {func(c *configs.DPO) { c.Start = "base" }, []string{"model", "refs-iter-3", "pairs-3"}},
+		"all":      {func(c *configs.DPO) { c.Data = "all" }, []string{"policy-iter-2", "refs-iter-3", "pairs-1", "pairs-2", "pairs-3"}},
+		"first":    {func(c *configs.DPO) { c.Data = "first" }, []string{"policy-iter-2", "refs-iter-3", "pairs-1"}},
+	}
+	for name, tt := range tests {
+		c := configs.Default()
+		tt.set(&c.DPO)
+		stages := plan(c, inputs{model: "m", prompts: "p"}).stages
+		at := slices.IndexFunc(stages, func(s flow.Stage) bool { return s.Name == "policy-iter-3" })
+		if got := stages[at].Reads; !slices.Equal(got, tt.third) {
+			t.Errorf("%s: training reads %v, want %v", name, got, tt.third)
+		}
+	}
+}
