@@ -71,12 +71,25 @@ func (s *sheet) share(name string, prompts []string, values []float64) {
 // over prompts: a draw takes as many prompts as there are, with replacement,
 // each with all its rows. Draws under which f is undefined are left out.
 func (s *sheet) interval(value float64, prompts []string, f statistic) (lo, hi float64) {
+	return bounds(value, s.draws(resamples, prompts, f))
+}
+
+// bounds are the ends of the interval that draws give, or value without any.
+func bounds(value float64, draws []float64) (lo, hi float64) {
+	if len(draws) == 0 {
+		return value, value
+	}
+	return stat.Quantile(0.025, stat.LinInterp, draws, nil), stat.Quantile(0.975, stat.LinInterp, draws, nil)
+}
+
+// draws are the statistic's values under n resamplings, in ascending order.
+func (s *sheet) draws(n int, prompts []string, f statistic) []float64 {
 	of, count := clusters(prompts)
 	times := make([]float64, count)
 	w := make([]float64, len(prompts))
-	draws := make([]float64, 0, resamples)
+	draws := make([]float64, 0, n)
 	rng := rand.New(rand.NewPCG(uint64(s.seed), uint64(count)))
-	for range resamples {
+	for range n {
 		clear(times)
 		for range count {
 			times[rng.IntN(count)]++
@@ -88,11 +101,8 @@ func (s *sheet) interval(value float64, prompts []string, f statistic) (lo, hi f
 			draws = append(draws, v)
 		}
 	}
-	if len(draws) == 0 {
-		return value, value
-	}
 	slices.Sort(draws)
-	return stat.Quantile(0.025, stat.LinInterp, draws, nil), stat.Quantile(0.975, stat.LinInterp, draws, nil)
+	return draws
 }
 
 // clusters numbers the prompts by first appearance: of[i] is row i's.
