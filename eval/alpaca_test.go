@@ -71,7 +71,7 @@ func publishedModels(t testing.TB) map[string]eval.Alpaca {
 		in.Difficulty, in.Gamed = difficulty, gamed
 		in.Rows = append(in.Rows, table.Annotation{
 			At: r["model"] + r["row"], Generator1: "gpt4_1106_preview", Generator2: r["model"],
-			Output1: strings.Repeat("é", int(number(t, r["len_1"]))), Output2: strings.Repeat("é", int(number(t, r["len_2"]))),
+			Output1: strings.Repeat("x", int(number(t, r["len_1"]))), Output2: strings.Repeat("x", int(number(t, r["len_2"]))),
 			Preference: number(t, r["preference"]),
 		})
 		out[r["model"]] = in

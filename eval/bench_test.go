@@ -35,3 +35,14 @@ func BenchmarkCompare(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkAlpaca is one leaderboard row without a bootstrap: C by
+// cross-validation, and the fit.
+func BenchmarkAlpaca(b *testing.B) {
+	in := publishedModels(b)["FuseChat-Gemma-2-9B-Instruct"]
+	for b.Loop() {
+		if _, err := eval.AlpacaEval(in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -22,6 +22,7 @@ type Alpaca struct {
 	C             float64 // of the length control's fit; 0: by cross-validation
 	ByInstruction bool    // difficulties by the instruction's hash, not by position
 	Draws         int     // of the bootstrap
+	Leaderboard   string  // file to write the row to as well; or empty
 }
 
 // Do writes the leaderboard row to w as one JSON object; of two models, both
@@ -42,6 +43,11 @@ func (a Alpaca) Do(ctx context.Context, w io.Writer) error {
 			return &InputError{err}
 		}
 		warnAlpaca(ctx, in, row)
+		if a.Leaderboard != "" {
+			if err := writeLeaderboard(a.Leaderboard, row); err != nil {
+				return err
+			}
+		}
 		result = row
 	} else if result, err = a.compare(ctx, in); err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -10,9 +11,11 @@ import (
 
 func alpacaVerb() *cobra.Command {
 	var a pipeline.Alpaca
-	var align string
+	var j pipeline.AlpacaJudge
+	var align, kind string
+	var sets []string
 	cmd := &cobra.Command{
-		Use:   "alpaca --annotations FILE [--difficulty CSV --gamed CSV] [--against FILE]",
+		Use:   "alpaca (--annotations FILE | --outputs FILE --reference FILE (--kind judge | --kind remote | --model DIR) --out DIR)",
 		Short: "AlpacaEval 2: win rates, plain and controlled for length, with intervals",
 		Long: `Prints the row that AlpacaEval 2's leaderboard would have for a file of
 annotations, as one JSON object in percent: win_rate, standard_error,
@@ -35,9 +38,26 @@ C comes from cross-validation over ten values. Upstream's own choice depends on
 the machine that it ran on; --lc-c sets it.
 
 --against compares with another model's annotations on the instructions of both:
-{first, second}, their differences with paired intervals, and a permutation p.`,
-		Example: "  radpo eval alpaca --annotations annotations.json --difficulty instructions.csv --gamed gamed_baseline.csv",
-		Args:    cobra.NoArgs,
+{first, second}, their differences with paired intervals, and a permutation p.
+
+With --reference the annotations are made first: of --outputs, AlpacaEval's
+model_outputs.json of {instruction, output, generator, dataset}, beside the
+baseline's, joined by instruction. --out gets annotations.json and
+leaderboard.csv; what a judge answered is kept there, so that the same command
+continues and asks nothing twice. Equal outputs tie without being judged.
+
+--kind judge asks a language model through any API like OpenAI's, by settings
+under ranker.remote, for one token, m or M; its log-probabilities are the
+preference, and a coin seeded by the instruction, upstream's, says which output
+is shown first. The built-in prompt is worded otherwise than upstream's: give
+upstream's file alpaca_eval_clf.txt as --judge-prompt for comparable numbers.
+--model, or --kind remote, has a reward model score both outputs: the better
+score wins or, with --tau, the preference is the sigmoid of the difference over
+tau. A reward model that ranked the training data is no independent judge.`,
+		Example: "  radpo eval alpaca --annotations annotations.json --difficulty instructions.csv --gamed gamed_baseline.csv\n" +
+			"  radpo eval alpaca --outputs model_outputs.json --reference baseline.json --out result --kind judge \\\n" +
+			"    --set ranker.remote.urls=[https://api.openai.com] --set ranker.remote.model=gpt-4-1106-preview --set ranker.remote.key_env=OPENAI_API_KEY",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case a.C < 0 || a.C != a.C || a.C > 1e9:
@@ -48,11 +68,27 @@ the machine that it ran on; --lc-c sets it.
 				return &usageError{errors.New("--lc-align: want position or instruction"), cmd.CommandPath()}
 			}
 			a.ByInstruction = align == "instruction"
+			if a.Annotations == "" {
+				if err := judgedBy(&j, a.Outputs, kind, sets); err != nil {
+					return err
+				}
+				if err := j.Do(cmd.Context()); err != nil {
+					return err
+				}
+				a.Annotations, a.Leaderboard = j.Annotations(), filepath.Join(j.Out, "leaderboard.csv")
+			}
 			return a.Do(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&a.Annotations, "annotations", "", "file of annotations (required)")
+	f.StringVar(&a.Annotations, "annotations", "", "file of annotations")
+	f.StringVar(&j.Reference, "reference", "", "file of the baseline's answers: make the annotations")
+	f.StringVarP(&j.Out, "out", "o", "", "folder for annotations made")
+	f.StringVar(&kind, "kind", "", "judge or remote: ask servers")
+	f.StringVarP(&j.Model, "model", "m", "", "reward model folder, or name in the Hugging Face cache")
+	f.StringVar(&j.Prompt, "judge-prompt", "", "file of the judge's prompt: {instruction}, {output_1} and {output_2} in ChatML")
+	f.Float64Var(&j.Tau, "tau", 0, "temperature of a difference of scores; 0: the better score wins")
+	f.StringArrayVar(&sets, "set", nil, "override a key of the configuration, as ranker.remote.model=gpt; may repeat")
 	f.StringVar(&a.Against, "against", "", "file of another model's annotations")
 	f.StringVar(&a.Difficulty, "difficulty", "", "CSV file of the instructions' difficulties")
 	f.StringVar(&a.Gamed, "gamed", "", "CSV file of gamed baselines' judgements")
@@ -60,8 +96,33 @@ the machine that it ran on; --lc-c sets it.
 	f.Float64Var(&a.C, "lc-c", 0, "C of the length control; 0: by cross-validation")
 	f.StringVar(&align, "lc-align", "position", "difficulties by position, as upstream, or by the instruction's hash")
 	f.IntVar(&a.Draws, "bootstrap", 1000, "draws of the bootstrap; 0: no intervals")
-	if err := cmd.MarkFlagRequired("annotations"); err != nil {
-		panic(err) // a slip in flags
-	}
+	cmd.MarkFlagsOneRequired("annotations", "reference")
+	cmd.MarkFlagsMutuallyExclusive("annotations", "reference")
+	cmd.MarkFlagsRequiredTogether("reference", "out")
 	return cmd
+}
+
+// judgedBy sets who judges the answers in outputs.
+func judgedBy(j *pipeline.AlpacaJudge, outputs, kind string, sets []string) error {
+	const verb = "radpo eval alpaca"
+	j.Outputs = outputs
+	switch {
+	case outputs == "":
+		return &usageError{errors.New("--reference needs the model's --outputs"), verb}
+	case kind == "rule":
+		return &usageError{errRule, verb}
+	case kind == "judge" && j.Model != "":
+		return &usageError{errors.New("--kind judge reads no model's folder: name it by --set ranker.remote.model=…"), verb}
+	case j.Tau < 0 || j.Tau != j.Tau:
+		return &usageError{errors.New("--tau: want 0 or more"), verb}
+	}
+	own, err := rankedBy(kind, j.Model)
+	if err != nil {
+		return &usageError{err, verb}
+	}
+	if kind != "" {
+		j.Model = "" // the servers' template, among the overrides
+	}
+	j.Config, err = pipeline.Settings(j.Model, append(sets, own...))
+	return err
 }

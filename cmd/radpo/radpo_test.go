@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -28,6 +33,7 @@ func TestMain(m *testing.M) {
 //	copydir FROM TO            copies a folder of plain files
 //	shorten FILE N             cuts N bytes off a file
 //	drop FOLDER TENSOR         takes a tensor out of a model folder
+//	duelists [gone]            sets $URL to a judge that prefers what is called good three to one, or stops it
 //	servers KEY                sets $URL to a server of rewards and judgements that wants KEY
 //
 // and $FOLDERS, $MODELS, $DPO and $RANKERS are folders of test data.
@@ -46,7 +52,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "hold": hold, "copydir": copydir, "shorten": shorten, "drop": drop, "servers": servers,
+			"status": status, "hold": hold, "copydir": copydir, "shorten": shorten, "drop": drop, "servers": servers, "duelists": duelists,
 		},
 	})
 }
@@ -122,3 +128,29 @@ func servers(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Defer(s.Close)
 	ts.Setenv("URL", s.URL)
 }
+
+// duelists starts a judge of two outputs, or makes that of before refuse all.
+func duelists(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) > 0 {
+		refusing.Store(true)
+		return
+	}
+	refusing.Store(false)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked, err := io.ReadAll(r.Body)
+		if err != nil || refusing.Load() {
+			http.Error(w, "not again", http.StatusBadRequest)
+			return
+		}
+		good, poor := bytes.Index(asked, []byte("\\ngood\\n")), bytes.Index(asked, []byte("\\npoor\\n"))
+		m, other := math.Log(0.75), math.Log(0.25)
+		if poor < good {
+			m, other = other, m
+		}
+		fmt.Fprintf(w, `{"choices": [{"message": {"role": "assistant", "content": "m"}, "logprobs": {"content": [{"top_logprobs": [{"token": "m", "logprob": %g}, {"token": "M", "logprob": %g}]}]}}]}`, m, other)
+	}))
+	ts.Defer(s.Close)
+	ts.Setenv("URL", s.URL)
+}
+
+var refusing atomic.Bool
