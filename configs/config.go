@@ -208,6 +208,8 @@ type DPO struct {
 	Reference       string  `yaml:"reference" json:"reference"`   // previous, base, or ema: the previous policy's average
 	Data            string  `yaml:"data" json:"data"`             // newest, all, or first: no fresh samples after iteration 1
 	SaveEvery       int     `yaml:"save_every" json:"save_every"` // steps between checkpoints
+	Keep            int     `yaml:"keep" json:"keep"`             // checkpoints that are kept, the newest
+	NonFinite       string  `yaml:"non_finite" json:"non_finite"` // what a loss or gradient that is not finite does: halt the run, or skip the step
 }
 
 // LoRA trains low-rank changes of linear layers in place of the weights
@@ -250,7 +252,7 @@ func Default() Config {
 			Loss: "sigmoid", Beta: 0.01, LabelSmoothing: 0.3, FDivergence: "reverse_kl", Weighting: "none", LearningRate: 5e-7, Schedule: "cosine", Warmup: 0.1,
 			Epochs: 1, Batch: 128, MicroTokens: 8192, MaxLength: 2048, MaxPromptLength: 1024, GradClip: 1,
 			Optimizer: "adamw", Moments: "float32", Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, RMSpropAlpha: 0.99, Order: "shuffled", Start: "previous", Reference: "previous",
-			Data: "newest", SaveEvery: 50,
+			Data: "newest", SaveEvery: 50, Keep: 1, NonFinite: "halt",
 			LoRA: LoRA{Alpha: 16, Targets: []string{"all-linear"}},
 		},
 		Eval: Eval{Goals: []float64{2, 4, 6, 8, 10}, N: 1, Temperature: 0.7},

@@ -125,6 +125,8 @@ var rules = map[string]rule{
 	"dpo.lora.targets":       distinctNames,
 	"dpo.lora.rslora":        anything,
 	"dpo.save_every":         in("[1, inf)"),
+	"dpo.keep":               in("[1, inf)"),
+	"dpo.non_finite":         oneOf("halt skip"),
 
 	"eval.goals":       each(in("(-inf, inf)")),
 	"eval.n":           in("[1, 10000]"),

@@ -16,13 +16,15 @@ const stateFile = "state.safetensors"
 // stored is the types that state has, as safetensors spells them.
 var stored = map[torch.DType]hf.DType{torch.Float: hf.F32, torch.BFloat16: hf.BF16, torch.Short: hf.I16, torch.Byte: hf.U8}
 
-// save writes a checkpoint into dir.
+// save writes a checkpoint into dir, unless the weights are of no use.
 func (t *trainer) save(dir string) error {
+	if err := t.checkWeights(); err != nil {
+		return err
+	}
 	var tensors []hf.Tensor
 	for i := range t.opt.names {
 		for _, part := range t.opt.state(i) {
-			x := hf.Tensor{Name: part.name, DType: stored[part.tensor.DType()], Shape: part.tensor.Shape()}
-			part.tensor.Bytes(func(b []byte) { x.Data = slices.Clone(b) })
+			x := hf.Tensor{Name: part.name, DType: stored[part.tensor.DType()], Shape: part.tensor.Shape(), Bytes: part.tensor.Bytes}
 			tensors = append(tensors, x)
 		}
 	}
@@ -30,6 +32,14 @@ func (t *trainer) save(dir string) error {
 		return err
 	}
 	return writeMetrics(filepath.Join(dir, MetricsFile), t.history)
+}
+
+// checkWeights refuses weights that are NaN or infinite, or whose squares are.
+func (t *trainer) checkWeights() error {
+	if norm := torch.Norm(t.opt.weights); !torch.Finite(norm) {
+		return fmt.Errorf("after step %d the weights' norm is %v: lower dpo.learning_rate", len(t.history), norm)
+	}
+	return nil
 }
 
 // load goes on from the checkpoint in dir.
@@ -58,7 +68,12 @@ func (t *trainer) load(s *torch.Scope, dir string) error {
 			s.Each(func(s *torch.Scope) { part.tensor.Set(s.Copy(dtype, x.Data, x.Shape...)) })
 		}
 	}
-	t.history, t.opt.steps = history, int64(len(history))
+	t.history, t.opt.steps = history, 0
+	for _, m := range history {
+		if !m.Skipped {
+			t.opt.steps++
+		}
+	}
 	return nil
 }
 

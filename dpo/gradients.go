@@ -88,6 +88,9 @@ func (t *trainer) common(ctx context.Context, s *torch.Scope, rows []row) (Batch
 func (t *trainer) shift() float64 {
 	var sum, n float64
 	for i, m := range t.history {
+		if m.Skipped {
+			continue
+		}
 		first := i % t.perEpoch() * t.config.Batch
 		pairs := float64(min(t.config.Batch, len(t.rows)-first))
 		sum, n = sum+pairs*(m.Chosen+m.Rejected)/2, n+pairs
@@ -147,7 +150,7 @@ func (t *trainer) count(rows []row, seen outcomes, common Batch, m *Step) error 
 	for i, r := range rows {
 		good, bad := float64(seen[n+i]), float64(seen[2*n+i])
 		if !torch.Finite(float64(seen[i])) {
-			return t.notFinite(r, seen[i], good, bad)
+			return t.complain(r, seen[i], good, bad)
 		}
 		m.Tokens += int64(r.fork().Len())
 		m.NLL -= good * common.PerToken / float64(n)
@@ -159,12 +162,12 @@ func (t *trainer) count(rows []row, seen outcomes, common Batch, m *Step) error 
 	return nil
 }
 
-func (t *trainer) notFinite(r row, loss float32, chosen, rejected float64) error {
+func (t *trainer) complain(r row, loss float32, chosen, rejected float64) error {
 	if t.needs&Whole != 0 {
-		return fmt.Errorf("a loss of the step's pairs is %v: lower dpo.learning_rate, or look at the pairs' log-probabilities", loss)
+		return notFinite(fmt.Sprintf("a loss of the step's pairs is %v: lower dpo.learning_rate, or look at the pairs' log-probabilities", loss))
 	}
-	return fmt.Errorf("pair %s: the loss is %v, with log-probabilities %v for chosen and %v for rejected: "+
-		"lower dpo.learning_rate, or look at this pair", r.id, loss, chosen, rejected)
+	return notFinite(fmt.Sprintf("pair %s: the loss is %v, with log-probabilities %v for chosen and %v for rejected: "+
+		"lower dpo.learning_rate, or look at this pair", r.id, loss, chosen, rejected))
 }
 
 // look is the batch of rows that the losses see.

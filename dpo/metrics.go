@@ -27,9 +27,10 @@ type Step struct {
 	Margin       float64 `json:"rewards/margins"`
 	ChosenLogp   float64 `json:"logps/chosen"`
 	RejectedLogp float64 `json:"logps/rejected"`
-	NLL          float64 `json:"nll_loss"`     // of chosen, a mean over the step's tokens of chosen
-	KL           float64 `json:"kl,omitempty"` // kto's z
-	Tokens       int64   `json:"num_tokens"`   // seen so far, prompts counted once a pair
+	NLL          float64 `json:"nll_loss"`          // of chosen, a mean over the step's tokens of chosen
+	KL           float64 `json:"kl,omitempty"`      // kto's z
+	Tokens       int64   `json:"num_tokens"`        // seen so far, prompts counted once a pair
+	Skipped      bool    `json:"skipped,omitempty"` // the loss or its gradient was not finite: nothing moved, and measures are 0
 }
 
 // add counts one pair of the step's n. Rewards are scale·(log π − log π_ref).

@@ -109,6 +109,13 @@ func (o *optimizer) step(s *torch.Scope, rate float64) float64 {
 	return norm
 }
 
+// forget drops the gradients, finite or not.
+func (o *optimizer) forget(s *torch.Scope) {
+	for _, g := range o.grads {
+		s.Each(func(s *torch.Scope) { g.Set(s.Zeros(torch.Float, g.Shape()...)) })
+	}
+}
+
 // moveSome moves elements from … from+n−1 of weight i.
 func (o *optimizer) moveSome(s *torch.Scope, i int, from, n int64, rate float64) {
 	part := func(t torch.Tensor) torch.Tensor { return s.Narrow(s.View(s.Detach(t), -1), 0, from, n) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"radpo/configs"
 	"radpo/internal/flow"
@@ -66,10 +67,11 @@ type TrainConfig struct {
 }
 
 // MarshalJSON leaves out what the policy does not depend on, so that another
-// save_every goes on from the checkpoint there is: how often that is kept, and
-// what only chose the stage's inputs.
+// save_every goes on from the checkpoint there is: how often and how many are
+// kept, what happens where there would be no policy, and what only chose the
+// stage's inputs.
 func (c TrainConfig) MarshalJSON() ([]byte, error) {
-	c.SaveEvery, c.MaxPromptLength, c.Start, c.Reference, c.Data = 0, 0, "", "", ""
+	c.SaveEvery, c.Keep, c.NonFinite, c.MaxPromptLength, c.Start, c.Reference, c.Data = 0, 0, "", 0, "", "", ""
 	type fields TrainConfig
 	return json.Marshal(fields(c))
 }
@@ -149,8 +151,8 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 		return err
 	}
 	group, last := torch.GroupOf(ctx), ""
-	if name := newest(out); name != "" {
-		last, _ = out.Part(name)
+	if saved := parts(out, checkpointPart); len(saved) > 0 {
+		last, _ = out.Part(saved[len(saved)-1])
 	}
 	if err := announce(ctx, group, c, in, last); err != nil {
 		return err
@@ -161,7 +163,11 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 			return err
 		}
 		t := &trainer{objective: o, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, params, c.DPO), group: group}
+		t.report = func(rows []row, step int, why error) error { return t.dump(ctx, c, out, f, rows, step, why) }
 		if err := t.resume(ctx, s, last, func() error { return t.checkpoint(out) }); err != nil {
+			return err
+		}
+		if err := t.checkWeights(); err != nil {
 			return err
 		}
 		if c.LoRA.Rank > 0 {
@@ -240,22 +246,34 @@ func (o objective) equip(rows []row, refs string) error {
 	return attach(rows, refs)
 }
 
-// checkpoint commits the state as a part; the one before goes once it is there.
+// Names of a training's parts, before the number of a step.
+const (
+	checkpointPart = "step-"
+	faultPart      = "not-finite-"
+)
+
+// checkpoint commits the state as a part; old ones go once it is there.
 func (t *trainer) checkpoint(out *flow.Out) error {
-	before := newest(out)
-	if err := out.Commit(fmt.Sprintf("step-%08d", len(t.history)), t.save); err != nil || before == "" {
+	if err := out.Commit(fmt.Sprintf("%s%08d", checkpointPart, len(t.history)), t.save); err != nil {
 		return err
 	}
-	return out.Drop(before)
+	return prune(out, checkpointPart, t.config.Keep)
 }
 
-// newest is the last checkpoint, or "".
-func newest(out *flow.Out) string {
-	parts := out.Parts()
-	if len(parts) == 0 {
-		return ""
+// prune drops all but the newest parts of a kind.
+func prune(out *flow.Out, kind string, keep int) error {
+	names := parts(out, kind)
+	for _, old := range names[:max(0, len(names)-keep)] {
+		if err := out.Drop(old); err != nil {
+			return err
+		}
 	}
-	return slices.Max(parts)
+	return nil
+}
+
+// parts are those of a kind, the oldest first.
+func parts(out *flow.Out, kind string) []string {
+	return slices.DeleteFunc(out.Parts(), func(name string) bool { return !strings.HasPrefix(name, kind) })
 }
 
 // attach gives rows the reference's log-probabilities of the table at dir.

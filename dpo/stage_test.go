@@ -232,6 +232,28 @@ func (a *after) Err() error {
 	return nil
 }
 
+// TestKeep: the last checkpoints are kept, as many as wanted, and the newest is
+// gone on from.
+func TestKeep(t *testing.T) {
+	plan := stages(write(t, pairs(t)), 2)
+	c := plan[3].Config.(TrainConfig)
+	c.Keep = 3
+	plan[3] = Train.With(c, "policy", "model", "refs", "pairs")
+	run := t.TempDir()
+	part := filepath.Join(run, "work", "*", "parts", "step-")
+	if _, err := madeIn(&after{t.Context(), part + "00000008", 0}, t, run, plan); !errors.Is(err, flow.ErrInterrupted) {
+		t.Fatalf("got %v, want an interruption", err)
+	}
+	kept, err := filepath.Glob(part + "*")
+	var names []string
+	for _, dir := range kept {
+		names = append(names, filepath.Base(dir))
+	}
+	if want := []string{"step-00000004", "step-00000006", "step-00000008"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("kept %v, want %v (%v)", names, want, err)
+	}
+}
+
 // TestInterruptedStage ends some steps behind a regular checkpoint: it keeps a
 // later one, alone, and goes on from it to the same policy.
 func TestInterruptedStage(t *testing.T) {

@@ -22,6 +22,7 @@ type trainer struct {
 	opt     *optimizer
 	group   *torch.Group // the processes that share each step
 	history []Step
+	report  func(rows []row, step int, why error) error // keeps a step that is not finite; nil: nobody does
 }
 
 // total is the number of steps of the whole training.
@@ -75,16 +76,35 @@ func (t *trainer) step(ctx context.Context, s *torch.Scope, i int) (Step, error)
 	if len(t.history) > 0 {
 		m.Tokens = t.history[len(t.history)-1].Tokens
 	}
-	if err := t.gradients(ctx, s, rows, &m); err != nil {
+	m.LearningRate = learningRate(t.config.Schedule, t.config.LearningRate, t.config.Warmup, i, t.total())
+	blank := m
+	err := t.gradients(ctx, s, rows, &m)
+	if err == nil {
+		if m.GradNorm = t.opt.step(s, m.LearningRate); torch.Finite(m.GradNorm) {
+			return m, nil
+		}
+		err = notFinite(fmt.Sprintf("the gradient's norm is %v: lower dpo.learning_rate or dpo.beta", m.GradNorm))
+	}
+	if why := notFinite(""); !errors.As(err, &why) {
 		return m, err
 	}
-	m.LearningRate = learningRate(t.config.Schedule, t.config.LearningRate, t.config.Warmup, i, t.total())
-	m.GradNorm = t.opt.step(s, m.LearningRate)
-	if !torch.Finite(m.GradNorm) {
-		return m, fmt.Errorf("the gradient's norm is %v: lower dpo.learning_rate or dpo.beta", m.GradNorm)
+	if t.report != nil {
+		if failed := t.report(rows, i+1, err); failed != nil {
+			return m, errors.Join(err, failed)
+		}
 	}
-	return m, nil
+	if t.config.NonFinite != "skip" {
+		return m, err
+	}
+	t.opt.forget(s)
+	blank.Skipped = true
+	return blank, nil
 }
+
+// A notFinite says what of a step is NaN or infinite.
+type notFinite string
+
+func (n notFinite) Error() string { return string(n) }
 
 // batch is the rows of step i.
 func (t *trainer) batch(i int) []row {

@@ -425,6 +425,71 @@ func TestNotFiniteHalts(t *testing.T) {
 	}
 }
 
+// TestNotFiniteIsSkipped: the step of a pair without a finite loss moves
+// nothing and is counted; the others train, and a checkpoint goes on from there
+// to the bit.
+func TestNotFiniteIsSkipped(t *testing.T) {
+	c := goldenConfig()
+	c.NonFinite = "skip"
+	harm := func(tr *trainer) { tr.rows[9].refChosen = float32(math.Inf(1)) }
+	var want string
+	for _, stop := range []int{10, 4} {
+		dir := t.TempDir()
+		withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
+			harm(tr)
+			reported := 0
+			tr.report = func(rows []row, step int, why error) error {
+				reported++
+				if !strings.Contains(why.Error(), "pair 9: the loss is +Inf") || len(rows) != 4 {
+					t.Errorf("step %d of %d rows: %v", step, len(rows), why)
+				}
+				return nil
+			}
+			for i := range stop {
+				before := tr.opt.master(s, 0).Floats()
+				m, err := tr.step(t.Context(), s, i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				tr.history = append(tr.history, m)
+				if bad := i%5 == 2; m.Skipped != bad || bad && !slices.Equal(tr.opt.master(s, 0).Floats(), before) {
+					t.Errorf("step %d: %+v", i+1, m)
+				}
+			}
+			if reported != stop/4 {
+				t.Errorf("%d steps reported of %d", reported, stop)
+			}
+			if err := tr.save(dir); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if stop == 10 {
+			want = content(t, dir)
+			continue
+		}
+		end := t.TempDir()
+		withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
+			harm(tr)
+			if err := errors.Join(tr.load(s, dir), tr.run(t.Context(), s, nil), tr.save(end)); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if content(t, end) != want {
+			t.Error("resumed after a skipped step it ends in other bytes")
+		}
+	}
+}
+
+// TestNoCheckpointOfBrokenWeights: weights that are not finite are not saved.
+func TestNoCheckpointOfBrokenWeights(t *testing.T) {
+	withTrainer(t, goldenConfig(), torch.Float, func(s *torch.Scope, tr *trainer) {
+		tr.opt.weights[0].Set(s.Floats([]float32{float32(math.NaN())}, 1))
+		if err := tr.save(t.TempDir()); err == nil || !strings.Contains(err.Error(), "the weights' norm is NaN") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 // TestReferenceNotFinite names the pair that a broken reference fails at.
 func TestReferenceNotFinite(t *testing.T) {
 	c := goldenConfig()

@@ -20,8 +20,9 @@ import (
 )
 
 // Train trains the model on the pairs at path and writes a model folder with
-// its metrics.jsonl. The reference is the model itself unless named.
-func (a Alone) Train(ctx context.Context, pairs, reference string) error {
+// its metrics.jsonl. The reference is the model itself unless named, or is known
+// by a table of its log-probabilities, refs.
+func (a Alone) Train(ctx context.Context, pairs, reference, refs string) error {
 	return a.run(ctx, func(l *loop) (string, error) {
 		policy, err := a.policy(l, model.CheckPolicy)
 		if err != nil {
@@ -39,7 +40,11 @@ func (a Alone) Train(ctx context.Context, pairs, reference string) error {
 			return "", err
 		}
 		rows := l.add(pairsStage.With(pairsConfig{l.DPO.MaxPromptLength}, "pairs", l.source("pairs-file", pairs), policy))
-		refs := l.refs("refs", against, rows)
+		if refs == "" {
+			refs = l.refs("refs", against, rows)
+		} else if refs, err = tableSource[table.Ref](l, "refs", refs); err != nil {
+			return "", err
+		}
 		return l.add(dpo.Train.With(l.training(), "policy", policy, refs, rows)), nil
 	}, func(g *gallery) (string, error) {
 		rows, err := dpo.ReadCounts(g.path("policy"))

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,6 +50,37 @@ func TestTrainEqualsTRL(t *testing.T) {
 // settings of a training that takes some seconds and has many checkpoints.
 var slow = []string{"train", "--model", "../../dpo/testdata/policy", "--pairs", "../../dpo/testdata/pairs.jsonl",
 	"--set", "dpo.epochs=60", "--set", "dpo.batch=4", "--set", "dpo.save_every=5", "--threads", "1"}
+
+// TestRepeatedFault: a training that breaks in its third step keeps that step, and the
+// command that it logs fails in the same words.
+func TestRepeatedFault(t *testing.T) {
+	dir := t.TempDir()
+	train := append(slices.Clone(slow), "--set", "dpo.save_every=1000", "--set", "dpo.beta=1e10", "--set", "dpo.optimizer=sgd",
+		"--set", "dpo.grad_clip=0", "--set", "dpo.learning_rate=1", "--out", filepath.Join(dir, "out"))
+	log, err := exec.Command("radpo", train...).CombinedOutput()
+	if err == nil {
+		t.Fatal("it trained")
+	}
+	var said struct {
+		Repeat  string
+		Message string
+	}
+	for line := range strings.Lines(string(log)) {
+		if strings.Contains(line, `"repeat"`) {
+			if err := json.Unmarshal([]byte(line), &said); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !strings.HasPrefix(said.Repeat, "radpo train --model ") || !strings.Contains(said.Message, "the gradient's norm is NaN") {
+		t.Fatalf("%+v\n%s", said, log)
+	}
+	again := exec.Command("radpo", append(strings.Fields(said.Repeat)[1:], "--threads", "1")...)
+	again.Dir = dir
+	if log, err := again.CombinedOutput(); err == nil || !strings.Contains(string(log), "step 1 of 1: "+said.Message) {
+		t.Errorf("got %v, want %s\n%s", err, said.Message, log)
+	}
+}
 
 // TestInterruptAndContinue: a signal ends the verb with status 75 and no
 // output; the same command continues and ends as an unbroken run does.

@@ -18,7 +18,7 @@ When one ends, all do; a checkpoint goes on with any number of them.`
 
 func trainVerb() *cobra.Command {
 	var a alone
-	var pairs, reference string
+	var pairs, reference, refs string
 	cmd := &cobra.Command{
 		Use:   "train --model DIR --pairs FILE --out DIR",
 		Short: "Train on pairs: a model folder with metrics.jsonl",
@@ -45,7 +45,11 @@ says which of the two a file is.
 
 A response that does not fit dpo.max_length behind its prompt loses its tail. Rows
 that cannot teach are dropped and counted by cause in rows.json: an empty response,
-two equal ones, a prompt that alone fills dpo.max_length.` + together + resuming,
+two equal ones, a prompt that alone fills dpo.max_length.
+
+A step whose loss or gradient is not finite ends the training, or is left out with
+dpo.non_finite=skip. Its pairs and the policy that met them are kept in OUT.work
+until the training is done, and the log has the command that repeats it.` + together + resuming,
 		Example: "  radpo train --model DIR --pairs pairs.jsonl --out policy --set dpo.beta=0.1 --set dpo.learning_rate=1e-6",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,12 +57,13 @@ two equal ones, a prompt that alone fills dpo.max_length.` + together + resuming
 			if err != nil {
 				return err
 			}
-			return pipeline.Together(cmd.Context(), func(ctx context.Context) error { return stage.Train(ctx, pairs, reference) })
+			return pipeline.Together(cmd.Context(), func(ctx context.Context) error { return stage.Train(ctx, pairs, reference, refs) })
 		},
 	}
 	a.model(cmd, "policy folder to start from, or name in the Hugging Face cache (required)")
 	cmd.Flags().StringVar(&pairs, "pairs", "", "pairs table, JSONL, Parquet or Arrow file (required)")
 	cmd.Flags().StringVar(&reference, "reference", "", "reference policy folder (default: --model)")
+	cmd.Flags().StringVar(&refs, "refs", "", "table of the reference's log-probabilities, in place of --reference")
 	a.flags(cmd, "model", "pairs")
 	return cmd
 }

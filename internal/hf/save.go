@@ -68,7 +68,7 @@ func shard(tensors []Tensor, limit int64) (shards [][]Tensor) {
 	var current []Tensor
 	used := int64(0)
 	for _, t := range tensors {
-		size := int64(len(t.Data))
+		size := t.size()
 		if size > limit {
 			shards = append(shards, []Tensor{t})
 			continue
@@ -100,7 +100,7 @@ func writeShards(dir string, shards [][]Tensor) error {
 	for i, tensors := range shards {
 		name := fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, len(shards))
 		for _, t := range tensors {
-			index.Metadata.TotalSize += int64(len(t.Data))
+			index.Metadata.TotalSize += t.size()
 			index.WeightMap[t.Name] = name
 		}
 		if err := WriteFile(filepath.Join(dir, name), tensors, meta); err != nil {

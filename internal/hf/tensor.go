@@ -2,6 +2,7 @@ package hf
 
 import (
 	"fmt"
+	"io"
 	"math/bits"
 )
 
@@ -67,6 +68,32 @@ type Tensor struct {
 	DType DType
 	Shape []int64
 	Data  []byte
+
+	// Bytes, where it is set, gives a writer the elements in place of Data, so
+	// that tensors elsewhere are copied one at a time.
+	Bytes func(func([]byte))
+}
+
+// size is the bytes of a tensor that checkTensors found whole.
+func (t Tensor) size() int64 {
+	n, _ := byteSize(t.DType, t.Shape)
+	return n
+}
+
+// writeTo writes the elements.
+func (t Tensor) writeTo(w io.Writer) (err error) {
+	if t.Bytes == nil {
+		_, err = w.Write(t.Data)
+		return err
+	}
+	t.Bytes(func(b []byte) {
+		if int64(len(b)) != t.size() {
+			err = fmt.Errorf("tensor %.100q: %s%v needs %d bytes, got %d", t.Name, t.DType, t.Shape, t.size(), len(b))
+			return
+		}
+		_, err = w.Write(b)
+	})
+	return err
 }
 
 // byteSize is the bytes that a tensor of this type and shape has.

@@ -35,7 +35,7 @@ func WriteFile(path string, tensors []Tensor, metadata map[string]string) error 
 			return err
 		}
 		for _, t := range tensors {
-			if _, err := w.Write(t.Data); err != nil {
+			if err := t.writeTo(w); err != nil {
 				return err
 			}
 		}
@@ -60,7 +60,7 @@ func formatHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 	}
 	at := int64(0)
 	for _, t := range tensors {
-		end := at + int64(len(t.Data))
+		end := at + t.size()
 		field(t.Name, struct {
 			DType   DType    `json:"dtype"`
 			Shape   []int64  `json:"shape"`
@@ -102,7 +102,7 @@ func checkTensors(tensors []Tensor) error {
 		case err != nil:
 		case seen[t.Name] || t.Name == "__metadata__":
 			err = errors.New("duplicate or reserved name")
-		case want != int64(len(t.Data)):
+		case t.Bytes == nil && want != int64(len(t.Data)):
 			err = fmt.Errorf("%s%v needs %d bytes, got %d", t.DType, t.Shape, want, len(t.Data))
 		}
 		if seen[t.Name] = true; err != nil {

@@ -146,8 +146,7 @@ func Save(dir string, base *hf.Folder, m any) error {
 func tensorsOf(params []Param) []hf.Tensor {
 	var tensors []hf.Tensor
 	for _, p := range params {
-		t := hf.Tensor{Name: p.Name, DType: hfTypes[p.Weight.DType()], Shape: p.Weight.Shape}
-		p.Weight.Bytes(func(b []byte) { t.Data = slices.Clone(b) })
+		t := hf.Tensor{Name: p.Name, DType: hfTypes[p.Weight.DType()], Shape: p.Weight.Shape, Bytes: p.Weight.Bytes}
 		tensors = append(tensors, t)
 	}
 	return tensors
