@@ -28,6 +28,7 @@ var mayImport = map[string]string{
 	"internal/flow":      "internal/progress",
 	"internal/chat":      "internal/table",
 	"internal/golden":    "internal/hf",
+	"internal/hub":       "internal/hf internal/progress",
 	"internal/nn":        "internal/hf internal/torch",
 	"internal/model":     "internal/hf internal/nn internal/torch",
 	"augment":            "configs internal/chat internal/flow internal/hf internal/table internal/tokenizer",
@@ -36,7 +37,7 @@ var mayImport = map[string]string{
 	"ranker":             "configs demo internal/chat internal/flow internal/hf internal/model internal/progress internal/remote internal/table internal/tokenizer internal/torch",
 	"dpo":                "configs internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
 	"pipeline":           "augment configs demo dpo eval internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch ranker sampler",
-	"cmd/radpo":          "configs internal/flow internal/progress internal/torch pipeline",
+	"cmd/radpo":          "configs internal/flow internal/hf internal/hub internal/progress internal/torch pipeline",
 }
 
 // testsMayAlso is what test files may import beyond that.

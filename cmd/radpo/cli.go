@@ -87,7 +87,8 @@ func command(threads *int) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.PersistentFlags().IntVar(threads, "threads", runtime.GOMAXPROCS(0), "CPU threads of one operator; results depend on it in the last bits")
 	root.AddGroup(&cobra.Group{ID: loopVerbs, Title: "The loop:"}, &cobra.Group{ID: stageVerbs, Title: "A stage on files:"},
-		&cobra.Group{ID: lineVerbs, Title: "A model on JSON lines or over HTTP:"})
+		&cobra.Group{ID: lineVerbs, Title: "A model on JSON lines or over HTTP:"},
+		&cobra.Group{ID: modelVerbs, Title: "Models:"})
 	add := func(group string, verbs ...*cobra.Command) {
 		for _, v := range verbs {
 			v.GroupID = group
@@ -97,6 +98,7 @@ func command(threads *int) *cobra.Command {
 	add(loopVerbs, runVerb(), planVerb(), reportVerb(), showVerb(), verifyVerb(), initVerb())
 	add(stageVerbs, sampleVerb(), rankVerb(), augmentVerb(), trainVerb(), evalVerb())
 	add(lineVerbs, generateVerb(), logprobsVerb(), tokenizeVerb(), scoreVerb(), serveVerb())
+	add(modelVerbs, downloadVerb())
 	return root
 }
 
@@ -104,6 +106,7 @@ const (
 	loopVerbs  = "loop"
 	stageVerbs = "stages"
 	lineVerbs  = "lines"
+	modelVerbs = "models"
 )
 
 // version is the module's and that of the libtorch it is built for.

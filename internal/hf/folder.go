@@ -25,8 +25,9 @@ type Folder struct {
 	mapped []*File // what load opened, in its order
 }
 
-// Open opens a model folder, or the newest cached snapshot of a name such as
-// "org/name" in the shared Hugging Face cache. It never uses the network.
+// Open opens a model folder, or the cached snapshot of a name such as
+// "org/name" or "org/name@revision" in the shared Hugging Face cache. It never
+// uses the network.
 func Open(name string) (*Folder, error) {
 	dir := name
 	if info, err := os.Stat(name); err != nil {

@@ -34,7 +34,7 @@ func TestCache(t *testing.T) {
 		for _, other := range tests {
 			f, err := hf.Open(other.name)
 			if other != test {
-				if err == nil || !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "hf download "+other.name) {
+				if err == nil || !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "radpo download "+other.name) {
 					t.Errorf("%+v: open %s: got %v", test, other.name, err)
 				}
 				continue
@@ -51,6 +51,51 @@ func TestCache(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRevision finds branches, references and commits in the older variable's
+// folder, and says what to do about others.
+func TestRevision(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("HF_HUB_CACHE", "")
+	t.Setenv("HUGGINGFACE_HUB_CACHE", cache)
+	refs := filepath.Join(filepath.Dir(filepath.Dir(cacheModel(t, cache, "org/a"))), "refs")
+	if err := os.MkdirAll(filepath.Join(refs, "refs", "pr"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(refs, "refs", "pr"), "1", []byte(sha+"\n"))
+	write(t, refs, "gone", []byte(strings.Repeat("0", 40)))
+	for _, name := range []string{"org/a", "org/a@main", "org/a@refs/pr/1", "org/a@" + sha} {
+		if tensors, err := open(t, name).Tensors(); err != nil || len(tensors) != 1 {
+			t.Errorf("%s: %d tensors, %v", name, len(tensors), err)
+		}
+	}
+	for _, name := range []string{"org/a@v2", "org/a@gone", "org/a@" + strings.Repeat("0", 40)} {
+		if _, err := hf.Open(name); err == nil || !strings.Contains(err.Error(), "radpo download "+name) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// FuzzParseName: a name that is taken stays below the folders it is joined to,
+// and reads back.
+func FuzzParseName(f *testing.F) {
+	for _, seed := range []string{"org/name", "org/name@v1.0", "org/name@refs/pr/1", "../x", "org/name@../../x", "org/name@/etc", "org/..@a", "o/n@a//b", "o/n@.", "o/n@\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		name, err := hf.ParseName(text)
+		if err != nil {
+			return
+		}
+		ref := filepath.Join("refs", name.Revision)
+		if !filepath.IsLocal(name.Revision) || filepath.ToSlash(ref) != "refs/"+name.Revision || filepath.Base(name.Folder()) != name.Folder() {
+			t.Errorf("%q: %+v", text, name)
+		}
+		if again, err := hf.ParseName(name.String()); err != nil || again != name {
+			t.Errorf("%q: read back as %+v, %v", text, again, err)
+		}
+	})
 }
 
 // TestSnapshotByPath opens a snapshot of the cache as a folder, as users do

@@ -148,13 +148,22 @@ func (f *Folder) explainMissing() error {
 	if err != nil {
 		return err
 	}
+	if err := RefusePickled(names); err != nil {
+		return err
+	}
+	return fmt.Errorf("neither %s nor %s: %w", weightsFile, indexFile, os.ErrNotExist)
+}
+
+// RefusePickled says how to convert weights if a file of a folder without
+// safetensors holds them pickled.
+func RefusePickled(names []string) error {
 	for _, name := range names {
 		if slices.Contains([]string{".bin", ".pt", ".pth", ".pkl", ".ckpt"}, path.Ext(name)) {
 			return fmt.Errorf("%s is pickled, which can run code when loaded, so it is refused; convert it once on a machine you can spare with "+
 				"Python: transformers.AutoModel.from_pretrained(old).save_pretrained(new), with the model's own Auto class", name)
 		}
 	}
-	return fmt.Errorf("neither %s nor %s: %w", weightsFile, indexFile, os.ErrNotExist)
+	return nil
 }
 
 // maxFaults bounds how many faults one error lists.
