@@ -65,10 +65,10 @@ func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && strings.EqualFold(a.Host, b.Host) }
 
 // follow takes a few redirects, none from https into the clear. A HEAD stops
-// where the hash is told, and before it would leave the endpoint.
+// before it would leave the endpoint: hash and size stand in that redirect.
 func (h *Hub) follow(r *http.Request, via []*http.Request) error {
 	switch {
-	case r.Method == http.MethodHead && (r.Response.Header.Get("X-Linked-Etag") != "" || !sameOrigin(r.URL, h.endpoint)):
+	case r.Method == http.MethodHead && !sameOrigin(r.URL, h.endpoint):
 		return http.ErrUseLastResponse
 	case len(via) > 5:
 		return errors.New("more than 5 redirects")
@@ -169,9 +169,9 @@ const (
 	longestAsk  = 2 * time.Minute
 )
 
-// persist calls fn until it ends well, fails for good, or has failed often
-// without getting further, with doubled waits between.
-func (h *Hub) persist(ctx context.Context, fn func() error) error {
+// persist calls fn, which is to get what, until it ends well, fails for good,
+// or has failed often without getting further, with doubled waits between.
+func (h *Hub) persist(ctx context.Context, what string, fn func() error) error {
 	for failures := 1; ; failures++ {
 		err := fn()
 		var p *passing
@@ -187,7 +187,7 @@ func (h *Hub) persist(ctx context.Context, fn func() error) error {
 		case failures == tries:
 			return fmt.Errorf("%w, the last of %d tries; run again to continue", err, tries)
 		}
-		zerolog.Ctx(ctx).Warn().Msgf("%v; trying again", err)
+		zerolog.Ctx(ctx).Warn().Msgf("%s: %v; trying again", what, err)
 		select {
 		case <-time.After(max(p.after, min(h.wait<<(failures-1), longestWait))):
 		case <-ctx.Done():

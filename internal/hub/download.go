@@ -71,7 +71,7 @@ func (h *Hub) list(ctx context.Context, name hf.Name) (sha string, files []strin
 		} `json:"siblings"`
 	}
 	at := h.endpoint.JoinPath("api/models", name.Repo, "revision").String() + "/" + url.PathEscape(name.Revision)
-	err = h.persist(ctx, func() error {
+	err = h.persist(ctx, "list of files", func() error {
 		answer, err := h.send(ctx, http.MethodGet, at, http.Header{})
 		if err != nil {
 			return err

@@ -31,7 +31,7 @@ type blob struct {
 func (h *Hub) get(ctx context.Context, s *store, name hf.Name, sha, file string) error {
 	at := h.endpoint.JoinPath(name.Repo, "resolve", sha, file).String()
 	var b blob
-	err := h.persist(ctx, func() (err error) {
+	err := h.persist(ctx, file, func() (err error) {
 		b, err = h.describe(ctx, at, sha)
 		return err
 	})
@@ -44,7 +44,7 @@ func (h *Hub) get(ctx context.Context, s *store, name hf.Name, sha, file string)
 	}
 	defer unlock()
 	if !s.has(b) {
-		if err := h.fetch(ctx, s, at, b); err != nil {
+		if err := h.fetch(ctx, s, file, at, b); err != nil {
 			return err
 		}
 	}
@@ -83,7 +83,7 @@ func (h *Hub) describe(ctx context.Context, at, sha string) (blob, error) {
 
 // fetch fills blobs/ETAG.incomplete, from where an earlier try ended, and
 // renames it once its hash is right.
-func (h *Hub) fetch(ctx context.Context, s *store, at string, b blob) error {
+func (h *Hub) fetch(ctx context.Context, s *store, file, at string, b blob) error {
 	f, err := s.incomplete(b.etag)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (h *Hub) fetch(ctx context.Context, s *store, at string, b blob) error {
 	defer f.Close()
 	bar := progress.Start(ctx, b.size>>20, "MiB")
 	defer bar.Done()
-	if err := h.persist(ctx, func() error { return h.fill(ctx, at, f, b.size, bar) }); err != nil {
+	if err := h.persist(ctx, file, func() error { return h.fill(ctx, at, f, b.size, bar) }); err != nil {
 		return err
 	}
 	if got, err := digest(f, b); err != nil {

@@ -25,8 +25,8 @@ const (
 	token = "hf_OfTheTest"
 )
 
-// A fake behaves like the hub: it serves small files itself and redirects to
-// another host for large ones.
+// A fake behaves like the hub: it serves small files itself, one of them from
+// another path, and redirects to another host for large ones.
 type fake struct {
 	hub, cdn *httptest.Server
 	files    map[string][]byte
@@ -77,7 +77,12 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"sha": sha, "siblings": siblings})
 		return
 	}
-	name := strings.TrimPrefix(r.URL.Path, "/org/name/resolve/"+sha+"/")
+	name, moved := strings.CutPrefix(r.URL.Path, "/org/name/resolve/"+sha+"/")
+	if moved && name == "tokenizer.json" {
+		http.Redirect(w, r, "/moved/tokenizer.json", http.StatusTemporaryRedirect)
+		return
+	}
+	name = strings.TrimPrefix(name, "/moved/")
 	data, ok := f.files[name]
 	if !ok {
 		http.NotFound(w, r)
