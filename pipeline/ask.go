@@ -9,8 +9,6 @@ import (
 	"unicode/utf8"
 
 	"radpo/configs"
-	"radpo/internal/chat"
-	"radpo/internal/hf"
 	"radpo/ranker"
 )
 
@@ -53,14 +51,6 @@ func readQuestion(path string) (string, error) {
 		return "", fmt.Errorf("%s is empty", path)
 	}
 	return string(text), nil
-}
-
-// checkTemplate reports whether a folder has a chat template.
-func checkTemplate(f *hf.Folder) error {
-	if _, err := chat.Load(f.FS()); err != nil {
-		return fmt.Errorf("%s: %w", f.Name(), err)
-	}
-	return nil
 }
 
 // relevant is what raw scores depend on besides what the stage reads: keys that

@@ -30,15 +30,19 @@ func printPlan(w io.Writer, l *loop, steps []flow.Step, full bool) error {
 	if err != nil {
 		return err
 	}
-	available := "unknown"
-	if device, err := torch.OpenDevice(l.Device); err == nil {
+	_, err = fmt.Fprintf(w, "\nmemory  about %s at most, while %s; %s available on %s\ndisk    about %s for the whole run\n",
+		size(f.memory), f.peak, available(l.Device), l.Device, size(f.disk))
+	return err
+}
+
+// available is the free memory of a device.
+func available(name string) string {
+	if device, err := torch.OpenDevice(name); err == nil {
 		if free, _, err := torch.Memory(device); err == nil {
-			available = size(free)
+			return size(free)
 		}
 	}
-	_, err = fmt.Fprintf(w, "\nmemory  about %s at most, while %s; %s available on %s\ndisk    about %s for the whole run\n",
-		size(f.memory), f.peak, available, l.Device, size(f.disk))
-	return err
+	return "unknown"
 }
 
 // reason is why, cut to the rest of a line of a usual terminal.
@@ -57,41 +61,26 @@ type prediction struct {
 	disk   int64
 }
 
-// forecast adds up what each stage must hold: weights, optimizer, activations
-// or cache, logits. libtorch itself takes about 200 MB.
+// forecast finds the stage that holds most.
 func forecast(l *loop) (prediction, error) {
 	c, in := l.Config, l.in
-	policy, err := shapeOf(in.model)
+	policy, err := shapeAt(in.model)
 	if err != nil {
 		return prediction{}, err
 	}
-	width := int64(4)
-	if c.DType == "bfloat16" {
-		width = 2
-	}
-	const library = 200 << 20
-	// Weights, the cache of full responses to the longest prompts, what a block
-	// holds while it computes those prompts, logits.
-	batch, prompt := int64(c.Sampler.Batch), int64(c.Prompts.MaxTokens)
-	sample := policy.params*width + batch*(prompt+int64(c.Sampler.MaxTokens))*policy.cachePerToken(width) +
-		batch*prompt*policy.blockPerToken(width) + batch*policy.vocabulary*8
-	// fp32 weights, a bf16 model's being half of them, fp32 gradients, what the
-	// optimizer keeps, and what a micro-batch saves for its backward pass.
-	train := policy.params*(4+4+optimizerWidth(c.DPO)) + int64(c.DPO.MicroTokens)*(policy.savedPerToken(width)+policy.vocabulary*8)
-	p := prediction{memory: sample, peak: "sampling"}
-	if train > p.memory {
+	p := prediction{memory: policy.toSample(c), peak: "sampling"}
+	if train := policy.toTrain(c); train > p.memory {
 		p = prediction{memory: train, peak: "training"}
 	}
 	if in.reward != "" && !c.Ranker.Asks() {
-		reward, err := shapeOf(in.reward)
+		reward, err := shapeAt(in.reward)
 		if err != nil {
 			return p, err
 		}
-		if rank := reward.params*width + int64(c.Ranker.BatchTokens)*reward.blockPerToken(width); rank > p.memory {
+		if rank := reward.toRank(c); rank > p.memory {
 			p.memory, p.peak = rank, "ranking"
 		}
 	}
-	p.memory += library
 	policies := int64(0)
 	for _, s := range l.stages {
 		if s.Kind == "train" {
@@ -99,7 +88,7 @@ func forecast(l *loop) (prediction, error) {
 		}
 	}
 	// Every policy stays; one checkpoint of training is on disk beside the next.
-	p.disk = policies*policy.params*width + 2*policy.params*(4+optimizerWidth(c.DPO)) + policies*int64(c.Prompts.HeldOut)*16<<10
+	p.disk = policies*policy.params*widthOf(c) + 2*policy.params*(4+optimizerWidth(c.DPO)) + policies*int64(c.Prompts.HeldOut)*16<<10
 	return p, nil
 }
 
@@ -127,12 +116,16 @@ type shape struct {
 	config             hf.Config
 }
 
-func shapeOf(path string) (shape, error) {
+func shapeAt(path string) (shape, error) {
 	f, err := hf.Open(path)
 	if err != nil {
 		return shape{}, err
 	}
 	defer f.Close()
+	return shapeOf(f)
+}
+
+func shapeOf(f *hf.Folder) (shape, error) {
 	c, err := f.Config()
 	if err != nil {
 		return shape{}, err
@@ -143,13 +136,39 @@ func shapeOf(path string) (shape, error) {
 	}
 	s := shape{vocabulary: int64(c.VocabSize), layers: c.NumHiddenLayers, config: c}
 	for _, t := range tensors {
-		n := int64(1)
-		for _, d := range t.Shape {
-			n *= d
-		}
-		s.params += n
+		s.params += int64(len(t.Data)) / t.DType.Size()
 	}
 	return s, nil
+}
+
+// library is what libtorch itself takes.
+const library = 200 << 20
+
+// widthOf is the bytes of a number in the dtype that a run computes in.
+func widthOf(c configs.Config) int64 {
+	if c.DType == "bfloat16" {
+		return 2
+	}
+	return 4
+}
+
+// toSample is weights, the cache of full responses to the longest prompts, what
+// a block holds while it computes those prompts, and logits.
+func (s shape) toSample(c configs.Config) int64 {
+	width, batch, prompt := widthOf(c), int64(c.Sampler.Batch), int64(c.Prompts.MaxTokens)
+	return library + s.params*width + batch*(prompt+int64(c.Sampler.MaxTokens))*s.cachePerToken(width) +
+		batch*prompt*s.blockPerToken(width) + batch*s.vocabulary*8
+}
+
+// toTrain is fp32 weights, a bf16 model's being half of them, fp32 gradients,
+// what the optimizer keeps, and what a micro-batch saves for its backward pass.
+func (s shape) toTrain(c configs.Config) int64 {
+	return library + s.params*(4+4+optimizerWidth(c.DPO)) + int64(c.DPO.MicroTokens)*(s.savedPerToken(widthOf(c))+s.vocabulary*8)
+}
+
+// toRank is weights and what a block holds of a batch.
+func (s shape) toRank(c configs.Config) int64 {
+	return library + s.params*widthOf(c) + int64(c.Ranker.BatchTokens)*s.blockPerToken(widthOf(c))
 }
 
 func (s shape) cachePerToken(width int64) int64 {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"strings"
 
 	"radpo/configs"
 	"radpo/demo"
+	"radpo/internal/chat"
 	"radpo/internal/hf"
 	"radpo/internal/model"
 	"radpo/internal/table"
@@ -57,12 +59,7 @@ func resolveModel(name, builtin string, check func(*hf.Folder) error) (string, e
 	return f.Path(), check(f)
 }
 
-func checkPolicy(f *hf.Folder) error {
-	if err := model.CheckPolicy(f); err != nil {
-		return err
-	}
-	return checkText(f)
-}
+func checkPolicy(f *hf.Folder) error { return errors.Join(model.CheckPolicy(f), checkText(f)) }
 
 func checkReward(kind string) func(*hf.Folder) error {
 	return func(f *hf.Folder) error {
@@ -72,34 +69,56 @@ func checkReward(kind string) func(*hf.Folder) error {
 		case kind == "classifier" && model.IsEncoder(f):
 			return ranker.CheckEncoder(f)
 		case kind == "remote":
-			return checkTemplate(f)
-		}
-		check := model.CheckClassifier
-		if kind == "armorm" {
-			check = model.CheckArmoRM
-		}
-		if err := check(f); err != nil {
+			_, err := openTemplate(f)
 			return err
 		}
-		return checkText(f)
+		text := checkText(f)
+		if kind != "armorm" {
+			return errors.Join(model.CheckClassifier(f), text)
+		}
+		if text == nil {
+			text = ranker.CheckGate(f)
+		}
+		return errors.Join(model.CheckArmoRM(f), text)
 	}
 }
 
-// checkText reports whether tokenizer and template are there and fit the
-// model.
+// checkText reports whether tokenizer and template are there, fit each other
+// and, unless its config cannot be read, the model.
 func checkText(f *hf.Folder) error {
-	c, err := f.Config()
-	if err != nil {
-		return err
-	}
 	tokens, err := tokenizer.Load(f.FS())
+	if c, bad := f.Config(); bad == nil && err == nil {
+		err = tokens.Fits(c.VocabSize)
+	}
+	template, bad := openTemplate(f)
+	if err == nil && bad == nil {
+		_, err = template.Encode(tokens, example[:1], true, false)
+	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.Name(), err)
+		err = fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	if err := tokens.Fits(c.VocabSize); err != nil {
-		return fmt.Errorf("%s: %w", f.Name(), err)
+	return errors.Join(err, bad)
+}
+
+// example is a conversation that every chat template must render.
+var example = []table.Message{{Role: "user", Content: "Name a prime number."}, {Role: "assistant", Content: "Seven."}}
+
+// openTemplate is the chat template of a folder, which must render an example.
+func openTemplate(f *hf.Folder) (*chat.Template, error) {
+	t, err := chat.Load(f.FS())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	return checkTemplate(f)
+	for n := 1; n <= len(example); n++ {
+		text, err := t.Render(example[:n], n == 1)
+		if err == nil && !strings.Contains(text, example[n-1].Content) {
+			err = fmt.Errorf("the chat template leaves out what the %s says", example[n-1].Role)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: of a plain conversation: %w; take the template of the model's authors", f.Name(), err)
+		}
+	}
+	return t, nil
 }
 
 // shown is how many bad rows of a file an error lists.

@@ -8,6 +8,7 @@ import (
 	"radpo/configs"
 	"radpo/internal/hf"
 	"radpo/internal/model"
+	"radpo/internal/table"
 	"radpo/internal/tokenizer"
 	"radpo/internal/torch"
 )
@@ -43,11 +44,32 @@ type armoRM struct {
 }
 
 func openArmoRM(s *torch.Scope, c configs.Ranker, f *hf.Folder, d torch.DType) (Ranker, error) {
-	r, err := newReader(c, f)
+	a, err := newArmoRM(c, f)
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.OpenArmoRM(s, f, d, c.Heads == "float32")
+	a.model, err = model.OpenArmoRM(s, f, d, c.Heads == "float32")
+	return a, err
+}
+
+// CheckGate reports whether ArmoRM's gate finds the end of a prompt that the
+// template in f renders, and whether its objectives are known, without weights.
+func CheckGate(f *hf.Folder) error {
+	a, err := newArmoRM(configs.Ranker{}, f)
+	if err != nil {
+		return err
+	}
+	probe := Request{Name: f.Name(), Messages: []table.Message{{Role: "user", Content: "a"}}, Responses: []string{"b"}}
+	groups, err := a.groups([]Request{probe})
+	if err != nil {
+		return err
+	}
+	return a.placed(groups)
+}
+
+// newArmoRM is without its model.
+func newArmoRM(c configs.Ranker, f *hf.Folder) (*armoRM, error) {
+	r, err := newReader(c, f)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +80,7 @@ func openArmoRM(s *torch.Scope, c configs.Ranker, f *hf.Folder, d torch.DType) (
 	if n := of.Gating.NumObjectives; n != len(objectives) {
 		return nil, fmt.Errorf("%s: config.json: num_objectives is %d: only ArmoRM's %d have names here", f.Name(), n, len(objectives))
 	}
-	return &armoRM{reader: r, model: m, pattern: pattern(of, r.tokens)}, nil
+	return &armoRM{reader: r, pattern: pattern(of, r.tokens)}, nil
 }
 
 // pattern is the ids of closing, unless the config gives others.

@@ -2,6 +2,7 @@ package ranker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -40,11 +41,11 @@ func openEncoder(s *torch.Scope, c configs.Ranker, f *hf.Folder, d torch.DType) 
 // tokenizer, without loading weights.
 func CheckEncoder(f *hf.Folder) error {
 	vocabulary, err := model.CheckEncoder(f)
-	if err != nil {
+	if err != nil && vocabulary == 0 {
 		return err
 	}
-	_, err = newEncoder(f, vocabulary)
-	return err
+	_, text := newEncoder(f, vocabulary)
+	return errors.Join(err, text)
 }
 
 func newEncoder(f *hf.Folder, vocabulary int) (*encoder, error) {

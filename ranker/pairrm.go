@@ -2,6 +2,7 @@ package ranker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -35,11 +36,11 @@ func openPairRM(s *torch.Scope, c configs.Ranker, f *hf.Folder, d torch.DType) (
 // without loading weights.
 func CheckPairRM(f *hf.Folder) error {
 	vocabulary, err := model.CheckPairRM(f)
-	if err != nil {
+	if err != nil && vocabulary == 0 {
 		return err
 	}
-	_, err = newPairReader(f, vocabulary)
-	return err
+	_, text := newPairReader(f, vocabulary)
+	return errors.Join(err, text)
 }
 
 func (p *pairRM) Names() []string { return nil }

@@ -140,14 +140,14 @@ func newWorker(c Config, f *hf.Folder) (*worker, error) {
 	if w.prompter.Template, err = chat.Load(f.FS()); err != nil {
 		return nil, err
 	}
-	w.stop, err = stops(f, w.prompter.Template, w.tokens)
+	w.stop, err = Stops(f, w.prompter.Template, w.tokens)
 	return w, err
 }
 
-// stops are the ids that end a response: those of generation_config.json, or
+// Stops are the ids that end a response: those of generation_config.json, or
 // config.json, and the template's end of turn. Fine-tunes often name only the
 // base model's end of text, and would then never stop.
-func stops(f *hf.Folder, t *chat.Template, tokens *tokenizer.Tokenizer) ([]int, error) {
+func Stops(f *hf.Folder, t *chat.Template, tokens *tokenizer.Tokenizer) ([]int, error) {
 	generation, err := f.GenerationConfig()
 	if err != nil {
 		return nil, err

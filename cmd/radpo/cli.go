@@ -98,7 +98,7 @@ func command(threads *int) *cobra.Command {
 	add(loopVerbs, runVerb(), planVerb(), reportVerb(), showVerb(), verifyVerb(), initVerb())
 	add(stageVerbs, sampleVerb(), rankVerb(), augmentVerb(), trainVerb(), evalVerb())
 	add(lineVerbs, generateVerb(), logprobsVerb(), tokenizeVerb(), scoreVerb(), serveVerb())
-	add(modelVerbs, downloadVerb())
+	add(modelVerbs, doctorVerb(), downloadVerb())
 	return root
 }
 

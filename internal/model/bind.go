@@ -83,7 +83,7 @@ func match(f *hf.Folder, m any, extra ...string) (map[string]hf.Tensor, error) {
 	}
 	if len(faults) > 0 {
 		slices.Sort(faults)
-		return nil, fmt.Errorf("%s: the weights do not fit the config: %s", f.Name(), list(faults))
+		return nil, fmt.Errorf("%s: the weights do not fit the config: %s; take both from one download", f.Name(), list(faults))
 	}
 	return tensors, nil
 }

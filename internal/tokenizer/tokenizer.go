@@ -116,6 +116,17 @@ func (t *Tokenizer) Token(id int32) string {
 	return t.tokens[id]
 }
 
+// Family is the algorithm that splits words into tokens.
+func (t *Tokenizer) Family() string {
+	switch t.model.(type) {
+	case *byteLevel:
+		return "byte-level BPE"
+	case *sentencePiece:
+		return "SentencePiece BPE"
+	}
+	return "Unigram"
+}
+
 // Size is one more than the highest id.
 func (t *Tokenizer) Size() int { return len(t.tokens) }
 
