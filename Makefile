@@ -32,13 +32,12 @@ fuzz: ## every parser's fuzz target, half a minute each
 	  for f in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z]+' $$p | cut -c6-); do \
 	    $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s || exit 1; done; done
 
-bench: ## benchmarks; beside Python's torch and tokenizers where PYTHON has them
+bench: build ## benchmarks; beside Python's torch, transformers, trl and tokenizers where PYTHON has them
 	$(GO) test -run '^$$' -bench . ./internal/torch ./internal/tokenizer ./internal/table ./sampler ./ranker ./dpo
-	@if $(PYTHON) -c 'import torch' 2>/dev/null; then $(PYTHON) tools/bench/op.py; else echo "no torch in $(PYTHON): tools/bench/op.py left out"; fi
-	@if $(PYTHON) -c 'import transformers' 2>/dev/null; then $(PYTHON) tools/bench/rank.py --size T4 --prompts 16; \
-	  else echo "no transformers in $(PYTHON): tools/bench/rank.py left out"; fi
-	@if $(PYTHON) -c 'import tokenizers' 2>/dev/null; then $(PYTHON) tools/bench/encode.py ../shared/data/tokenizers; \
-	  else echo "no tokenizers in $(PYTHON): tools/bench/encode.py left out"; fi
+	@beside() { if $(PYTHON) -c "import $$1" 2>/dev/null; then shift; $(PYTHON) "$$@"; else echo "no $$1 in $(PYTHON): $$2 left out"; fi; }; \
+	  beside torch tools/bench/op.py && beside tokenizers tools/bench/encode.py ../shared/data/tokenizers && \
+	  beside transformers tools/bench/rank.py --size T4 --prompts 16 && \
+	  beside transformers tools/bench/pairrm.py tiny --prompts 4 --rounds 3 && beside trl tools/bench/train.py --rounds 3
 
 study: build ## the built-in experiment over five seeds, averaged (about 20 minutes)
 	$(GO) run ./demo/study
@@ -47,7 +46,7 @@ demo-models: ## train the built-in policy and reward model again (about 20 minut
 	$(GO) run ./demo/make
 
 golden: ## rewrite reference tensors; needs the Python packages of tools/golden/requirements.txt
-	for f in decoders deberta dpo losses optimizer rewards folders rewardbench; do $(PYTHON) tools/golden/$$f.py; done
+	for f in decoders families rope deberta dpo lora losses optimizer rewards folders rewardbench; do $(PYTHON) tools/golden/$$f.py; done
 
 fmt: ## format
 	gofmt -w .

@@ -24,7 +24,7 @@ SHAPES = {
     "T4": dict(num_hidden_layers=4, hidden_size=256, intermediate_size=768, num_attention_heads=4, num_key_value_heads=2, vocab_size=8192),
     "T12": dict(num_hidden_layers=12, hidden_size=768, intermediate_size=2048, num_attention_heads=12, num_key_value_heads=4, vocab_size=32000),
 }
-PAIRS, STEPS, BETA, LR = 4, 8, 0.1, 1e-4
+PAIRS, STEPS, BETA, LR = 4, 8, 0.1, 1e-6
 
 
 def make(folder, args):
