@@ -150,14 +150,6 @@ func draw(step int64, weight, moment int, from int64) uint32 {
 	return uint32(h ^ h>>32)
 }
 
-// master is weight i in fp32.
-func (o *optimizer) master(s *torch.Scope, i int) torch.Tensor {
-	if o.lows[i].Defined() {
-		return s.Join(s.Detach(o.weights[i]), o.lows[i])
-	}
-	return s.Detach(o.weights[i])
-}
-
 // takeAverages puts the averages in place of the model's weights.
 func (o *optimizer) takeAverages() {
 	for i, w := range o.weights {

@@ -125,6 +125,14 @@ func checkSteps(t *testing.T, s *torch.Scope, tr *trainer, ref *golden.File) {
 	}
 }
 
+// master is weight i in fp32.
+func (o *optimizer) master(s *torch.Scope, i int) torch.Tensor {
+	if o.lows[i].Defined() {
+		return s.Join(s.Detach(o.weights[i]), o.lows[i])
+	}
+	return s.Detach(o.weights[i])
+}
+
 // lossConfig is the golden setting with a loss and its own defaults, at a beta
 // and a reward scale that move this policy.
 func lossConfig(t *testing.T, loss string) configs.DPO {

@@ -23,7 +23,7 @@ import (
 // scores and every row that it stands in. Links are readable, or JSON objects,
 // one a line.
 func ShowLineage(run, stage string, n int, asJSON bool, w io.Writer) error {
-	if _, err := os.Stat(filepath.Join(run, "artifacts")); err != nil {
+	if !IsRun(run) {
 		return inputError("%s is no run folder: what rows come from is known in one", run)
 	}
 	dir, err := newestOf(run, stage)

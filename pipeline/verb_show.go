@@ -26,8 +26,8 @@ import (
 // first limit rows, all for 0; of a model its training metrics. Rows are readable, or JSON
 // objects, one a line.
 func Show(dir, stage string, limit int, asJSON bool, w io.Writer) error {
-	_, err := os.Stat(filepath.Join(dir, "artifacts"))
-	switch run := err == nil; {
+	var err error
+	switch run := IsRun(dir); {
 	case run && stage == "":
 		return showRun(dir, w)
 	case run:
@@ -50,6 +50,12 @@ func Show(dir, stage string, limit int, asJSON bool, w io.Writer) error {
 		return err
 	}
 	return prose(&lines, w)
+}
+
+// IsRun says whether dir is a run folder.
+func IsRun(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "artifacts"))
+	return err == nil
 }
 
 // artifacts lists the folders of a run's artifacts, oldest first.

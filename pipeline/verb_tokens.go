@@ -2,10 +2,10 @@ package pipeline
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"path/filepath"
 
@@ -26,20 +26,21 @@ type TokenView struct {
 // gets, response tokens beyond dpo.max_length left out as it leaves them out.
 func ShowTokens(dir, stage string, v TokenView, w io.Writer) error {
 	limit := 0
-	if c, err := configs.Load(filepath.Join(dir, ConfigFile), nil); err == nil {
+	switch run := IsRun(dir); {
+	case run:
+		c, err := configs.Load(filepath.Join(dir, ConfigFile), nil)
+		if err != nil {
+			return err
+		}
 		limit = c.DPO.MaxLength
-		if v.Model == "" {
-			v.Model = c.Model
+		v.Model, err = resolveModel(cmp.Or(v.Model, c.Model), filepath.Join(dir, "builtin", "policy"), func(*hf.Folder) error { return nil })
+		if err == nil {
+			dir, err = newestOf(dir, stage)
 		}
-		if v.Model == configs.BuiltIn {
-			v.Model = filepath.Join(dir, "builtin", "policy")
-		}
-		if dir, err = newestOf(dir, stage); err != nil {
+		if err != nil {
 			return &InputError{err}
 		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	} else if v.Model == "" {
+	case v.Model == "":
 		return inputError("%s is no run folder: --model DIR has to say whose tokens these are", dir)
 	}
 	row, err := tokenRow(dir, v.Row, limit)

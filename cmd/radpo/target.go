@@ -57,8 +57,7 @@ func runFolder(path string) (string, bool) {
 		return path, true
 	}
 	dir := filepath.Dir(path)
-	_, err := os.Stat(filepath.Join(dir, "artifacts"))
-	return dir, err == nil && filepath.Base(path) == pipeline.ConfigFile
+	return dir, pipeline.IsRun(dir) && filepath.Base(path) == pipeline.ConfigFile
 }
 
 func (t *target) folder(otherwise string) string {
