@@ -210,6 +210,11 @@ type DPO struct {
 	SaveEvery       int     `yaml:"save_every" json:"save_every"` // steps between checkpoints
 	Keep            int     `yaml:"keep" json:"keep"`             // checkpoints that are kept, the newest
 	NonFinite       string  `yaml:"non_finite" json:"non_finite"` // what a loss or gradient that is not finite does: halt the run, or skip the step
+
+	// GradientCheckpointing (transformers' name) keeps of each layer only what
+	// enters it, and runs it again for its gradient: less memory, a third more
+	// work, the same result to the last bit.
+	GradientCheckpointing bool `yaml:"gradient_checkpointing" json:"gradient_checkpointing"`
 }
 
 // LoRA trains low-rank changes of linear layers in place of the weights

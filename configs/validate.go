@@ -128,6 +128,8 @@ var rules = map[string]rule{
 	"dpo.keep":               in("[1, inf)"),
 	"dpo.non_finite":         oneOf("halt skip"),
 
+	"dpo.gradient_checkpointing": anything,
+
 	"eval.goals":       each(in("(-inf, inf)")),
 	"eval.n":           in("[1, 10000]"),
 	"eval.temperature": in("[0, 100]"),

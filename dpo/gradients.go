@@ -31,14 +31,15 @@ func (t *trainer) gradients(ctx context.Context, s *torch.Scope, rows []row, m *
 			break
 		}
 		s.Each(func(s *torch.Scope) {
-			logps, spreads := t.gauge().sums(s, t.policy, pick(rows, part))
+			tape := &torch.Tape{Recompute: t.config.GradientCheckpointing}
+			logps, spreads := t.gauge().sums(s, t.policy, tape, pick(rows, part))
 			if slopes != nil {
-				t.opt.accumulate(s.Sum(s.Mul(logps, s.Floats(gather(slopes, part), 2, int64(len(part))))))
+				t.opt.accumulate(s, tape, s.Sum(s.Mul(logps, s.Floats(gather(slopes, part), 2, int64(len(part))))))
 				return
 			}
 			losses := t.each(s, t.look(s, pick(rows, part), logps, spreads, common))
 			seen.note(part, losses.Floats(), logps.Floats())
-			t.opt.accumulate(s.Scale(s.Sum(losses), 1/float64(len(rows))))
+			t.opt.accumulate(s, tape, s.Scale(s.Sum(losses), 1/float64(len(rows))))
 		})
 	}
 	if slopes != nil {

@@ -16,8 +16,9 @@ type gauge struct {
 }
 
 // sums is, of chosen [0] and of rejected [1], the log-probability of each
-// row's response, [2,B] fp32. Spreads, if wanted, are likewise.
-func (g gauge) sums(s *torch.Scope, p model.Policy, rows []row) (logps, spreads torch.Tensor) {
+// row's response, [2,B] fp32. Spreads, if wanted, are likewise. The layers are
+// put on tape, unless that is nil.
+func (g gauge) sums(s *torch.Scope, p model.Policy, tape *torch.Tape, rows []row) (logps, spreads torch.Tensor) {
 	forks := make([]model.Fork, len(rows))
 	var segments []int64 // of each response token: row for chosen, B + row for rejected
 	for i, r := range rows {
@@ -29,7 +30,9 @@ func (g gauge) sums(s *torch.Scope, p model.Policy, rows []row) (logps, spreads 
 	places := s.Longs(segments, int64(len(segments)))
 	sum := func(tokens torch.Tensor) torch.Tensor { return s.View(s.SegmentSum(tokens, places, 2*n), 2, n) }
 
-	states, ids := model.NewForks(s, forks).Predictors(s, p)
+	batch := model.NewForks(s, forks)
+	batch.Tape = tape
+	states, ids := batch.Predictors(s, p)
 	tokens := p.Logps(s, states, ids)
 	if g.spreads {
 		spreads = sum(tokenSpreads(s, p, states))
@@ -89,7 +92,7 @@ func (g gauge) values(ctx context.Context, s *torch.Scope, p model.Policy, rows 
 		}
 		s.NoGrad(func(s *torch.Scope) {
 			s.Each(func(s *torch.Scope) {
-				l, d := g.sums(s, p, pick(rows, batch))
+				l, d := g.sums(s, p, nil, pick(rows, batch))
 				scatter(logps, l, batch)
 				if g.spreads {
 					scatter(spreads, d, batch)

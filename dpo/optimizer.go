@@ -85,8 +85,11 @@ func newOptimizer(s *torch.Scope, params []model.Param, c configs.DPO) *optimize
 	return o
 }
 
-// accumulate adds the gradient of loss to what the step has so far.
-func (o *optimizer) accumulate(loss torch.Tensor) { torch.Gradients(loss, o.weights, o.grads) }
+// accumulate adds the gradient of loss, computed behind tape, to what the step
+// has so far.
+func (o *optimizer) accumulate(s *torch.Scope, tape *torch.Tape, loss torch.Tensor) {
+	tape.Gradients(s, loss, o.weights, o.grads)
+}
 
 // step moves the weights at a rate and forgets the gradients. It returns
 // their norm before clipping; when that is not finite nothing has moved.

@@ -68,9 +68,10 @@ type TrainConfig struct {
 
 // MarshalJSON leaves out what the policy does not depend on, so that another
 // save_every goes on from the checkpoint there is: how often and how many are
-// kept, what happens where there would be no policy, and what only chose the
-// stage's inputs.
+// kept, what happens where there would be no policy, what only spares memory,
+// and what only chose the stage's inputs.
 func (c TrainConfig) MarshalJSON() ([]byte, error) {
+	c.GradientCheckpointing = false
 	c.SaveEvery, c.Keep, c.NonFinite, c.MaxPromptLength, c.Start, c.Reference, c.Data = 0, 0, "", 0, "", "", ""
 	type fields TrainConfig
 	return json.Marshal(fields(c))

@@ -118,7 +118,7 @@ func (b *DecoderBody) Hidden(s *torch.Scope, in Input) torch.Tensor {
 		if i == len(b.Blocks)-1 {
 			r.Leave = in.Leave
 		}
-		x = s.Tidy(func(s *torch.Scope) torch.Tensor { return block.forward(s, x, r) })
+		x = in.Tape.Piece(s, x, func(s *torch.Scope, x torch.Tensor) torch.Tensor { return block.forward(s, x, r) })
 	}
 	return b.Norm.Forward(s, x)
 }

@@ -17,6 +17,7 @@ type Input struct {
 	KV        nn.KV        // earlier tokens; nil: none
 	Forks     *nn.Forks    // in place of Mask and KV
 	Leave     torch.Tensor // [N] long: the tokens of B·T whose hidden states are wanted; undefined: all
+	Tape      *torch.Tape  // a piece a layer, for training; nil: none
 }
 
 // A Body maps tokens to hidden states.

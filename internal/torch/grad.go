@@ -19,9 +19,16 @@ func (s *Scope) Trainable(t Tensor) Tensor {
 // of the same place in into, which may be wider (fp32 for bf16). Nothing is
 // left on params.
 func Gradients(loss Tensor, params, into []Tensor) {
-	ps, is := handles(params, "gradients"), handles(into, "gradients")
-	if C.shim_gradients(C.shim_tensor(loss.use("gradients")), &ps[0], &is[0], C.int(len(ps))) != 0 {
-		fail("gradients", shimWords(), loss)
+	gradients(loss, Tensor{}, params, into, Tensor{}, nil)
+}
+
+// gradients is Gradients of the inner product of y and slope, which is absent
+// for a y of one element. That for x, a leaf, if there is one, it leaves at forX.
+func gradients(y, slope Tensor, params, into []Tensor, x Tensor, forX *C.shim_tensor) {
+	const op = "gradients"
+	ps, is := handles(params, op), handles(into, op)
+	if C.shim_gradients(C.shim_tensor(y.use(op)), C.shim_tensor(slope.use(op)), &ps[0], &is[0], C.int(len(ps)), C.shim_tensor(x.use(op)), forX) != 0 {
+		fail(op, shimWords(), y)
 	}
 }
 

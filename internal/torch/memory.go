@@ -24,6 +24,20 @@ func Memory(d Device) (free, total int64, err error) {
 	return int64(f), int64(t), nil
 }
 
+// Metered calls fn and returns the bytes of the tensors made in it, on all
+// devices: of those that it leaves, and of the most there were at a time. It
+// does not nest.
+func (s *Scope) Metered(fn func(*Scope)) (left, most int64) {
+	C.shim_meter_start()
+	defer func() {
+		var l, m C.int64_t
+		C.shim_meter_stop(&l, &m)
+		left, most = int64(l), int64(m)
+	}()
+	fn(s)
+	return left, most
+}
+
 func hostMemory() (free, total int64, err error) {
 	f, err := os.Open("/proc/meminfo")
 	if err != nil {

@@ -1,13 +1,16 @@
 #include "guard.h"
 
 #include <ATen/Parallel.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 #include <dlfcn.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -26,6 +29,29 @@ template <class F>
 shim_tensor make(F f) {
   return guard(shim_tensor(nullptr), [&] { return give(f()); });
 }
+
+// Sinks makes each tensor of `into` what autograd adds a parameter's gradients
+// into, as soon as it has one, and takes them away again.
+struct Sinks {
+  std::vector<at::Tensor> params;
+  Sinks(std::vector<at::Tensor> list, shim_tensor *into) : params(std::move(list)) {
+    for (size_t i = 0; i < params.size(); i++) params[i].mutable_grad() = ref(into[i]);
+  }
+  ~Sinks() {
+    for (auto &p : params) p.mutable_grad() = at::Tensor();
+  }
+};
+
+// A Meter counts the bytes that allocators hand out and take back, as a profiler
+// would.
+struct Meter : c10::MemoryReportingInfoBase {
+  std::atomic<int64_t> live{0}, peak{0};
+  void reportMemoryUsage(void *, int64_t bytes, size_t, size_t, c10::Device) override {
+    auto now = live += bytes;
+    if (now > peak) peak = now;
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+};
 
 // turn rotates the halves (a, b) of x's last dimension by the angle whose
 // cosine and sine are given: (a·cos − b·sin, b·cos + a·sin).
@@ -255,14 +281,16 @@ int shim_put_rows(shim_tensor dst, shim_tensor rows, shim_tensor positions, shim
   return run([&] { ref(dst).index_put_({ref(rows), ref(positions)}, ref(src)); });
 }
 
-int shim_gradients(shim_tensor loss, shim_tensor *params, shim_tensor *into, int n) {
+int shim_gradients(shim_tensor y, shim_tensor slope, shim_tensor *params, shim_tensor *into, int n, shim_tensor x, shim_tensor *for_x) {
   return run([&] {
-    auto grads = torch::autograd::grad({ref(loss)}, list(params, n), {}, false, false, /*allow_unused=*/true);
-    at::NoGradGuard off;
-    for (int i = 0; i < n; i++)
-      if (grads[i].defined()) ref(into[i]).add_(grads[i]);
+    Sinks sinks(list(params, n), into);
+    auto wanted = sinks.params;
+    if (x) wanted.push_back(ref(x));
+    torch::autograd::backward({ref(y)}, slope ? std::vector{ref(slope)} : std::vector<at::Tensor>{}, false, false, wanted);
+    if (x) *for_x = give(std::exchange(ref(x).mutable_grad(), at::Tensor()));
   });
 }
+int shim_requires_grad(shim_tensor t) { return ref(t).requires_grad(); }
 
 int shim_norm(shim_tensor *ts, int n, double *out) {
   return run([&] {
@@ -373,6 +401,14 @@ int shim_encode(shim_tensor x, shim_tensor values, shim_tensor scales, shim_tens
   });
 }
 
+void shim_meter_start() {
+  c10::ThreadLocalDebugInfo::_push(c10::DebugInfoKind::PROFILER_STATE, std::make_shared<Meter>());
+}
+void shim_meter_stop(int64_t *live, int64_t *peak) {
+  auto meter = std::static_pointer_cast<Meter>(c10::ThreadLocalDebugInfo::_pop(c10::DebugInfoKind::PROFILER_STATE));
+  *live = meter->live;
+  *peak = meter->peak;
+}
 void shim_set_threads(int n) { at::set_num_threads(n); }
 
 int shim_open_cuda(const char *library) {

@@ -36,7 +36,8 @@ shim_tensor shim_token_spreads(shim_tensor logits);
 int shim_put_rows(shim_tensor dst, shim_tensor rows, shim_tensor positions, shim_tensor src);
 
 // Training.
-int shim_gradients(shim_tensor loss, shim_tensor *params, shim_tensor *into, int n);
+int shim_gradients(shim_tensor y, shim_tensor slope, shim_tensor *params, shim_tensor *into, int n, shim_tensor x, shim_tensor *for_x);
+int shim_requires_grad(shim_tensor t);
 int shim_norm(shim_tensor *ts, int n, double *out);
 int shim_scale(shim_tensor *ts, int n, double factor);
 int shim_adamw(shim_tensor *params, shim_tensor *grads, shim_tensor *m, shim_tensor *v, int n, double lr, double beta1,
@@ -61,6 +62,8 @@ int shim_group_sum(shim_group g, shim_tensor t, int patience);
 int shim_group_broadcast(shim_group g, shim_tensor t, int patience);
 
 // The machine.
+void shim_meter_start(void);
+void shim_meter_stop(int64_t *live, int64_t *peak);
 void shim_set_threads(int n);
 int shim_open_cuda(const char *library); // devices found, or -1
 int shim_open_cuda_part(const char *library); // 0, or -1
