@@ -20,8 +20,15 @@ type statistic func(w []float64) float64
 
 // A sheet collects measures.
 type sheet struct {
-	seed int64
-	rows []table.Measure
+	seed   int64
+	rows   []table.Measure
+	errors []float64 // standard errors of the rows
+}
+
+// put appends a measure with its standard error.
+func (s *sheet) put(name string, value, lo, hi, se float64, n int) {
+	s.rows = append(s.rows, table.Measure{Name: name, Value: value, Lo: lo, Hi: hi, N: int64(n)})
+	s.errors = append(s.errors, se)
 }
 
 // add appends a statistic of rows, each belonging to a prompt, unless it is
@@ -31,8 +38,9 @@ func (s *sheet) add(name string, prompts []string, f statistic) {
 	if !finite(value) {
 		return
 	}
-	lo, hi := s.interval(value, prompts, f)
-	s.rows = append(s.rows, table.Measure{Name: name, Value: value, Lo: lo, Hi: hi, N: int64(len(prompts))})
+	draws := s.draws(resamples, prompts, f)
+	lo, hi := bounds(value, draws)
+	s.put(name, value, lo, hi, deviation(draws), len(prompts))
 }
 
 // ones counts each row once.
@@ -47,31 +55,20 @@ func ones(n int) []float64 {
 // fixed appends a number that has no sampling error.
 func (s *sheet) fixed(name string, value float64, n int64) {
 	if finite(value) {
-		s.rows = append(s.rows, table.Measure{Name: name, Value: value, Lo: value, Hi: value, N: n})
+		s.put(name, value, value, value, 0, int(n))
 	}
 }
 
-// share appends a mean of zeros and ones with Wilson's interval (1927), which
-// has width at 0 and 1 where the bootstrap has none. Its n is the number of
-// prompts: answers to one prompt count as a single observation.
+// share appends a mean of zeros and ones with Wilson's interval, whose n is the
+// number of prompts: answers to one prompt count as a single observation.
 func (s *sheet) share(name string, prompts []string, values []float64) {
 	if len(values) == 0 {
 		return
 	}
-	const z = 1.959964 // of 95 %
 	p := stat.Mean(values, nil)
 	_, count := clusters(prompts)
-	n := float64(count)
-	middle := (p + z*z/(2*n)) / (1 + z*z/n)
-	half := z / (1 + z*z/n) * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
-	s.rows = append(s.rows, table.Measure{Name: name, Value: p, Lo: max(0, middle-half), Hi: min(1, middle+half), N: int64(len(values))})
-}
-
-// interval is the percentile bootstrap (Efron and Tibshirani 1993, chapter 13)
-// over prompts: a draw takes as many prompts as there are, with replacement,
-// each with all its rows. Draws under which f is undefined are left out.
-func (s *sheet) interval(value float64, prompts []string, f statistic) (lo, hi float64) {
-	return bounds(value, s.draws(resamples, prompts, f))
+	lo, hi := wilson(p, float64(count))
+	s.put(name, p, lo, hi, math.Sqrt(p*(1-p)/float64(count)), len(values))
 }
 
 // bounds are the ends of the interval that draws give, or value without any.
@@ -82,7 +79,10 @@ func bounds(value float64, draws []float64) (lo, hi float64) {
 	return stat.Quantile(0.025, stat.LinInterp, draws, nil), stat.Quantile(0.975, stat.LinInterp, draws, nil)
 }
 
-// draws are the statistic's values under n resamplings, in ascending order.
+// draws are the statistic's values under n resamplings, in ascending order, of
+// which the middle 95 % are the percentile interval (Efron and Tibshirani 1993,
+// chapter 13). A draw takes as many prompts as there are, with replacement, each
+// with all its rows. Draws under which f is undefined are left out.
 func (s *sheet) draws(n int, prompts []string, f statistic) []float64 {
 	of, count := clusters(prompts)
 	times := make([]float64, count)

@@ -10,6 +10,15 @@ import (
 // Measures returns every number of the report, in the order of the package's
 // list. It fails on rows that do not belong together.
 func Measures(in Input) ([]table.Measure, error) {
+	s, err := in.sheet()
+	if err != nil {
+		return nil, err
+	}
+	return s.rows, nil
+}
+
+// sheet has the measures with their standard errors.
+func (in Input) sheet() (*sheet, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
@@ -39,7 +48,7 @@ func Measures(in Input) ([]table.Measure, error) {
 		s.ends(c)
 	}
 	s.scales(in.Scales)
-	return s.rows, nil
+	return s, nil
 }
 
 // means adds a mean for each goal under name/goal, and the one asked as in

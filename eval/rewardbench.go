@@ -22,6 +22,7 @@ type BenchReport struct {
 // A BenchScore is a score from 0 to 1; that of Ties can go a little beyond.
 type BenchScore struct {
 	Value float64 `json:"value"`
+	SE    float64 `json:"se"`
 	Lo    float64 `json:"lo"`
 	Hi    float64 `json:"hi"`
 	N     int64   `json:"n"`    // questions
@@ -86,7 +87,7 @@ func (r *BenchReport) of(items []table.BenchItem, f statistic) BenchScore {
 func benchScore(items []table.BenchItem, s *sheet) BenchScore {
 	out := BenchScore{N: int64(len(items))}
 	if len(s.rows) == 1 {
-		out.Value, out.Lo, out.Hi = s.rows[0].Value, s.rows[0].Lo, s.rows[0].Hi
+		out.Value, out.SE, out.Lo, out.Hi = s.rows[0].Value, s.errors[0], s.rows[0].Lo, s.rows[0].Hi
 	}
 	for _, b := range items {
 		if tied(b) {
@@ -101,13 +102,18 @@ func benchScore(items []table.BenchItem, s *sheet) BenchScore {
 func questions(items []table.BenchItem) []string {
 	out := make([]string, len(items))
 	for i, b := range items {
-		out[i] = strconv.Itoa(i)
-		if b.Subset == tiesSubset {
-			_, number, _ := strings.Cut(b.ID, ":")
-			out[i] = tiesSubset + number
-		}
+		out[i] = clusterOf(i, b)
 	}
 	return out
+}
+
+// clusterOf is what question i is drawn with.
+func clusterOf(i int, b table.BenchItem) string {
+	if b.Subset != tiesSubset {
+		return strconv.Itoa(i)
+	}
+	_, number, _ := strings.Cut(b.ID, ":")
+	return tiesSubset + number
 }
 
 // results is what each question counts.

@@ -23,6 +23,7 @@ type Alpaca struct {
 	ByInstruction bool    // difficulties by the instruction's hash, not by position
 	Draws         int     // of the bootstrap
 	Leaderboard   string  // file to write the row to as well; or empty
+	Result        string  // file for the result, whose items lie beside it; or empty
 }
 
 // Do writes the leaderboard row to w as one JSON object; of two models, both
@@ -46,6 +47,12 @@ func (a Alpaca) Do(ctx context.Context, w io.Writer) error {
 		if a.Leaderboard != "" {
 			if err := writeLeaderboard(a.Leaderboard, row); err != nil {
 				return err
+			}
+		}
+		if a.Result != "" {
+			r, items := row.Result(in)
+			if err := r.Write(a.Result, items); err != nil {
+				return &InputError{err}
 			}
 		}
 		result = row

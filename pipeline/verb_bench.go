@@ -26,6 +26,7 @@ type Bench struct {
 	Model  string         // reward model folder, or name in the cache; its architecture says which ranker it is
 	Data   string         // file of questions and answers; with Scores, empty
 	Scores string         // file of scores
+	Result string         // file for the result, whose items lie beside it; or empty
 }
 
 // benchRow is a question as the ranker scored it. Version 1 has no num_correct.
@@ -60,6 +61,14 @@ func (b Bench) Do(ctx context.Context, items, w io.Writer) error {
 	}
 	if err := lines.flush(); err != nil {
 		return err
+	}
+	if b.Result != "" {
+		judge := b.Config.Ranker.Judge
+		r, lines := report.Result(name, b.Config.Ranker.Kind, scored)
+		r.Settings = map[string]any{"heads": b.Config.Ranker.Heads, "dtype": b.Config.DType, "judge": judge}
+		if err := r.Write(b.Result, lines); err != nil {
+			return &InputError{err}
+		}
 	}
 	if s := report.Score; s != nil {
 		zerolog.Ctx(ctx).Info().Msgf("RewardBench %d: %.1f [%.1f, %.1f] over %d questions", report.Version, 100*s.Value, 100*s.Lo, 100*s.Hi, s.N)

@@ -60,6 +60,10 @@ func (g *gallery) judge(w io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	result, items, err := eval.ResultOf(in, "reward", g.Ranker.Kind)
+	if err != nil {
+		return "", err
+	}
 	dir := filepath.Join(g.store.Dir(), "result")
 	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o777)); err != nil {
 		return "", err
@@ -67,6 +71,7 @@ func (g *gallery) judge(w io.Writer) (string, error) {
 	return dir, errors.Join(
 		replace(filepath.Join(dir, "report.json"), func(w io.Writer) error { return eval.WriteJSON(w, measures) }),
 		replace(filepath.Join(dir, "report.html"), func(w io.Writer) error { return eval.WriteHTML(w, in, measures) }),
+		result.Write(filepath.Join(dir, "result.json"), items),
 		os.Rename(g.path("samples"), filepath.Join(dir, "samples")),
 		os.Rename(g.path("scores"), filepath.Join(dir, "scores")),
 		eval.WriteJSON(w, measures))

@@ -95,9 +95,11 @@ tau. A reward model that ranked the training data is no independent judge.`,
 	f.StringVar(&a.Outputs, "outputs", "", "file of the model's answers, for avg_length; default those annotated")
 	f.Float64Var(&a.C, "lc-c", 0, "C of the length control; 0: by cross-validation")
 	f.StringVar(&align, "lc-align", "position", "difficulties by position, as upstream, or by the instruction's hash")
+	f.StringVar(&a.Result, "result", "", resultFlag)
 	f.IntVar(&a.Draws, "bootstrap", 1000, "draws of the bootstrap; 0: no intervals")
 	cmd.MarkFlagsOneRequired("annotations", "reference")
 	cmd.MarkFlagsMutuallyExclusive("annotations", "reference")
+	cmd.MarkFlagsMutuallyExclusive("result", "against")
 	cmd.MarkFlagsRequiredTogether("reference", "out")
 	return cmd
 }

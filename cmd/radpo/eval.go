@@ -12,7 +12,8 @@ func evalVerb() *cobra.Command {
 		Short: "Measure a policy on held-out prompts: samples at goals, scores, report",
 		Long: `Answers every prompt without a goal and at each of eval.goals, scores the answers,
 prints the measures as JSON, a list of {name, value, lo, hi, n} with 95 %
-intervals over prompts, and writes samples, scores, report.json and report.html.
+intervals over prompts, and writes samples, scores, report.json, report.html and
+result.json, which radpo eval compare reads.
 With sampler.goal=none the policy counts as one that is asked for no goal in use.
 Scores map to 1-10 by settings under scale., fitted to these answers or, with
 --scale-from, as an earlier table's were.` + asking + resuming,
@@ -37,6 +38,6 @@ Scores map to 1-10 by settings under scale., fitted to these answers or, with
 	cmd.Flags().StringVar(&fitted, "scale-from", "", "scores table whose map to 1-10 to use")
 	cmd.MarkFlagsOneRequired("ranker", "kind")
 	a.flags(cmd, "model", "prompts")
-	cmd.AddCommand(rewardBenchVerb(), alpacaVerb())
+	cmd.AddCommand(rewardBenchVerb(), alpacaVerb(), compareRunsVerb())
 	return cmd
 }

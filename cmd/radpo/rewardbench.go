@@ -53,6 +53,7 @@ in version 2, or version 1's {subset, scores_chosen, scores_rejected}.` + asking
 	cmd.Flags().StringVarP(&b.Model, "model", "m", "", "reward model folder, or name in the Hugging Face cache")
 	cmd.Flags().StringVar(&kind, "kind", "", "remote or judge: ask servers")
 	cmd.Flags().StringVar(&items, "items", "", "file for a row a question, whole or not at all")
+	cmd.Flags().StringVar(&b.Result, "result", "", resultFlag)
 	cmd.Flags().StringArrayVar(&sets, "set", nil, "override a key of the configuration, as ranker.heads=model; may repeat")
 	cmd.MarkFlagsOneRequired("data", "scores")
 	cmd.MarkFlagsMutuallyExclusive("data", "scores")
