@@ -26,29 +26,11 @@ func (w *worker) questions(prompts []table.Prompt) ([]question, error) {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 			r := Request{Name: name, Prompt: ids, N: w.config.N, First: g * w.config.N}
-			if err := r.check(w.window); err != nil {
+			if err := r.check(w.window, w.vocabulary); err != nil {
 				return nil, err
 			}
 			out = append(out, question{r, p.ID, goal})
 		}
 	}
 	return out, nil
-}
-
-// batches splits questions, in their order, into lists that want at most size
-// responses; where one is full, a question goes on in the next.
-func batches(questions []question, size int) [][]question {
-	var out [][]question
-	room := 0
-	for _, q := range questions {
-		for left := q.N; left > 0; {
-			if room == 0 {
-				out, room = append(out, nil), size
-			}
-			q.N = min(left, room)
-			out[len(out)-1] = append(out[len(out)-1], q)
-			q.First, left, room = q.First+q.N, left-q.N, room-q.N
-		}
-	}
-	return out
 }

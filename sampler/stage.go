@@ -20,7 +20,7 @@ import (
 // Stage reads prompts, a policy and, where goals are of attributes that only
 // they name, scores, and writes a samples table, in the order of the prompts,
 // their goals and the samples' numbers.
-var Stage = flow.Kind[Config]{Name: "sample", Version: 3, Run: run}
+var Stage = flow.Kind[Config]{Name: "sample", Version: 4, Run: run}
 
 // A Config is what a samples table depends on besides prompts and policy.
 type Config struct {
@@ -77,7 +77,11 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 		if err != nil {
 			return err
 		}
-		return w.segments(ctx, s, p, questions, out, all)
+		e, err := NewEngine(s, p, Settings{Rows: c.Batch, Tokens: w.tokens})
+		if err != nil {
+			return err
+		}
+		return w.segments(ctx, e, questions, out, all)
 	})
 	if err != nil {
 		return err
@@ -108,12 +112,13 @@ func choose(dir, split string) ([]table.Prompt, error) {
 
 // A worker turns prompts into rows of the samples table.
 type worker struct {
-	config   Config
-	dtype    torch.DType
-	window   int // tokens of prompt and response together
-	prompter chat.Prompter
-	tokens   *tokenizer.Tokenizer
-	stop     []int
+	config     Config
+	dtype      torch.DType
+	window     int // tokens of prompt and response together
+	vocabulary int
+	prompter   chat.Prompter
+	tokens     *tokenizer.Tokenizer
+	stop       []int
 }
 
 func newWorker(c Config, f *hf.Folder) (*worker, error) {
@@ -135,7 +140,7 @@ func newWorker(c Config, f *hf.Folder) (*worker, error) {
 	if err := w.tokens.Fits(of.VocabSize); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	w.window = of.MaxPositionEmbeddings
+	w.window, w.vocabulary = of.MaxPositionEmbeddings, of.VocabSize
 	w.prompter = chat.Prompter{Tokens: w.tokens, Goal: c.Wording, MaxTokens: c.MaxPrompt}
 	if w.prompter.Template, err = chat.Load(f.FS()); err != nil {
 		return nil, err
@@ -164,14 +169,14 @@ func Stops(f *hf.Folder, t *chat.Template, tokens *tokenizer.Tokenizer) ([]int, 
 }
 
 // segments samples what earlier runs have not and writes every row to all.
-func (w *worker) segments(ctx context.Context, s *torch.Scope, p model.Policy, questions []question, out *flow.Out, all *table.Writer[table.Sample]) error {
+func (w *worker) segments(ctx context.Context, e *Engine, questions []question, out *flow.Out, all *table.Writer[table.Sample]) error {
 	bar := progress.Start(ctx, int64(len(questions)*w.config.N), "responses")
 	defer bar.Done()
 	i := 0
 	for own := range slices.Chunk(questions, segment*len(w.config.Goals)) {
 		part := fmt.Sprintf("segment-%06d", i)
 		dir, old, err := out.Ensure(part, func(dir string) error {
-			rows, err := w.sample(ctx, s, p, own, bar)
+			rows, err := w.sample(ctx, e, own, bar)
 			if err != nil {
 				return err
 			}
@@ -191,26 +196,24 @@ func (w *worker) segments(ctx context.Context, s *torch.Scope, p model.Policy, q
 	return nil
 }
 
-// sample answers questions, as many at a time as decode together.
-func (w *worker) sample(ctx context.Context, s *torch.Scope, p model.Policy, questions []question, bar *progress.Bar) ([]table.Sample, error) {
+// sample answers questions.
+func (w *worker) sample(ctx context.Context, e *Engine, questions []question, bar *progress.Bar) ([]table.Sample, error) {
 	c := w.config
 	o := Options{Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, MaxTokens: c.MaxTokens, Stop: w.stop, Seed: c.Seed}
+	requests := make([]Request, len(questions))
+	for i, q := range questions {
+		requests[i] = q.Request
+	}
+	responses, err := e.Generate(ctx, requests, o)
+	if err != nil {
+		return nil, err
+	}
 	var rows []table.Sample
-	for _, batch := range batches(questions, max(1, c.Batch)) {
-		requests := make([]Request, len(batch))
-		for i, q := range batch {
-			requests[i] = q.Request
+	for i, list := range responses {
+		for k, r := range list {
+			rows = append(rows, w.row(questions[i], k, r))
 		}
-		responses, err := Generate(ctx, s, p, requests, o)
-		if err != nil {
-			return nil, err
-		}
-		for i, list := range responses {
-			for k, r := range list {
-				rows = append(rows, w.row(batch[i], k, r))
-			}
-			bar.Add(int64(len(list)))
-		}
+		bar.Add(int64(len(list)))
 	}
 	return rows, nil
 }

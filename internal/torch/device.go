@@ -1,6 +1,7 @@
 package torch
 
-// #cgo CXXFLAGS: -std=c++17 -O2 -Wall -Wextra -Werror
+// #cgo CXXFLAGS: -std=c++17 -O2 -Wall -Wextra -Werror -fopenmp
+// #cgo LDFLAGS: -lgomp
 // #include <stdlib.h>
 // #include "shim.h"
 import "C"

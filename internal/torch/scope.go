@@ -162,3 +162,6 @@ func free(ts []Tensor) {
 	}
 	live.Add(-int64(len(ts)))
 }
+
+// Device is where s makes tensors.
+func (s *Scope) Device() Device { return s.device }

@@ -1,0 +1,51 @@
+package sampler
+
+import (
+	"fmt"
+
+	"radpo/internal/hf"
+	"radpo/internal/model"
+	"radpo/internal/torch"
+)
+
+// blockBytes is the memory of one block of the cache.
+func blockBytes(c hf.Config, d torch.DType) int64 {
+	token := 2 * int64(c.NumHiddenLayers) * int64(c.NumKeyValueHeads) * int64(c.HeadDim) * int64(d.Size())
+	return block * token
+}
+
+// spare is the share of free memory that a cache may fill: the rest is for a
+// step's own tensors and for other programs.
+const spare = 0.6
+
+// budget is how many blocks fit into memory, in bytes, or, where that is 0,
+// into what the device has left. No cache is larger than all rows can fill.
+func budget(s *torch.Scope, c hf.Config, d torch.DType, set Settings) (int, error) {
+	memory := set.Memory
+	if memory == 0 {
+		free, _, err := torch.Memory(s.Device())
+		if err != nil {
+			return 0, fmt.Errorf("memory for the cache: %w; set it", err)
+		}
+		memory = int64(spare * float64(free))
+	}
+	blocks := memory / blockBytes(c, d)
+	most := int64(set.Rows) * int64(blocksFor(c.MaxPositionEmbeddings)+2)
+	return int(min(blocks, most, 1<<30)), nil
+}
+
+// open makes the cache and what computes on it.
+func (e *Engine) open(p model.Policy) error {
+	d := torch.Float
+	if m, ok := p.(interface{ DType() torch.DType }); ok {
+		d = m.DType()
+	}
+	total, err := budget(e.scope, p.Config(), d, e.settings)
+	if err != nil {
+		return err
+	}
+	e.schedule.rows, e.schedule.blocks.total = e.settings.Rows, total
+	e.compute = &eager{policy: p, pool: pool{scope: e.scope}}
+	e.schedule.tokens, e.schedule.whole = 4096, true
+	return nil
+}
