@@ -24,6 +24,8 @@ var mayImport = map[string]string{
 	"internal/progress":  "",
 	"internal/plot":      "",
 	"internal/remote":    "",
+	"internal/web":       "",
+	"internal/openai":    "internal/chat internal/tokenizer internal/web",
 	"internal/tokenizer": "",
 	"internal/flow":      "internal/progress",
 	"internal/chat":      "internal/table",
@@ -34,9 +36,9 @@ var mayImport = map[string]string{
 	"augment":            "configs internal/chat internal/flow internal/hf internal/table internal/tokenizer",
 	"eval":               "configs internal/plot internal/table",
 	"sampler":            "configs internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
-	"ranker":             "configs demo internal/chat internal/flow internal/hf internal/model internal/progress internal/remote internal/table internal/tokenizer internal/torch",
+	"ranker":             "configs demo internal/chat internal/flow internal/hf internal/model internal/progress internal/remote internal/table internal/tokenizer internal/torch internal/web",
 	"dpo":                "configs internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
-	"pipeline":           "augment configs demo dpo eval internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch ranker sampler",
+	"pipeline":           "augment configs demo dpo eval internal/chat internal/flow internal/hf internal/model internal/openai internal/progress internal/table internal/tokenizer internal/torch internal/web ranker sampler",
 	"cmd/radpo":          "configs internal/flow internal/hf internal/hub internal/progress internal/torch pipeline",
 }
 

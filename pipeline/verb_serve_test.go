@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"radpo/configs"
+	"radpo/internal/web"
 )
 
 // somebodyAsks is input of the score verb.
@@ -41,7 +42,7 @@ func TestServeReward(t *testing.T) {
 	log, w := io.Pipe()
 	served := make(chan error, 1)
 	go func() {
-		served <- ServeReward(zerolog.New(w).WithContext(ctx), m, configs.Default().Ranker, Serving{Listen: "127.0.0.1:0"})
+		served <- ServeReward(zerolog.New(w).WithContext(ctx), m, configs.Default().Ranker, web.Door{Listen: "127.0.0.1:0"})
 	}()
 	var line struct{ URL string }
 	if err := json.NewDecoder(log).Decode(&line); err != nil {
@@ -73,15 +74,15 @@ func TestServeRefusesToStart(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		dir  string
-		o    Serving
+		o    web.Door
 		want string
 	}{
-		{"open to all", m.Dir, Serving{Listen: "0.0.0.0:0"}, "can be reached from other machines"},
-		{"every address", m.Dir, Serving{Listen: ":0"}, "can be reached from other machines"},
-		{"no key", m.Dir, Serving{Listen: "0.0.0.0:0", KeyEnv: "RADPO_TEST_NO_KEY"}, "RADPO_TEST_NO_KEY, which should hold the key, is not set"},
-		{"no address", m.Dir, Serving{Listen: "127.0.0.1:http-or-so"}, "listen tcp"},
-		{"a policy", testFolders + "policy", Serving{Listen: "127.0.0.1:0"}, "is no reward model"},
-		{"no folder", "nowhere", Serving{Listen: "127.0.0.1:0"}, "no such folder"},
+		{"open to all", m.Dir, web.Door{Listen: "0.0.0.0:0"}, "can be reached from other machines"},
+		{"every address", m.Dir, web.Door{Listen: ":0"}, "can be reached from other machines"},
+		{"no key", m.Dir, web.Door{Listen: "0.0.0.0:0", KeyEnv: "RADPO_TEST_NO_KEY"}, "RADPO_TEST_NO_KEY, which should hold the key, is not set"},
+		{"no address", m.Dir, web.Door{Listen: "127.0.0.1:http-or-so"}, "listen tcp"},
+		{"a policy", testFolders + "policy", web.Door{Listen: "127.0.0.1:0"}, "is no reward model"},
+		{"no folder", "nowhere", web.Door{Listen: "127.0.0.1:0"}, "no such folder"},
 	} {
 		m.Dir = tt.dir
 		err := ServeReward(t.Context(), m, configs.Default().Ranker, tt.o)

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"radpo/internal/table"
+	"radpo/internal/web"
 )
 
 // An endpoint is one form of asking for scores.
@@ -44,7 +45,7 @@ func (t *texts) UnmarshalJSON(b []byte) error {
 
 func parse(body []byte, v any) error {
 	if err := json.Unmarshal(body, v); err != nil {
-		return badRequest("the body cannot be read: %w", err)
+		return web.BadRequest("the body cannot be read: %w", err)
 	}
 	return nil
 }
@@ -103,9 +104,9 @@ func readVLLM(body []byte) (*asked, error) {
 	case last < 0:
 		return out, nil
 	case len(out.Texts) > 0:
-		return nil, badRequest("want messages, or texts, not both")
+		return nil, web.BadRequest("want messages, or texts, not both")
 	case last == 0 || q.Messages[last].Role != "assistant":
-		return nil, badRequest("messages: want a conversation that ends with the assistant's turn, which is rated")
+		return nil, web.BadRequest("messages: want a conversation that ends with the assistant's turn, which is rated")
 	}
 	out.Messages, out.Responses = messagesOf(q.Messages[:last]), []string{q.Messages[last].Content}
 	return out, nil
@@ -170,11 +171,11 @@ func readPairs(body []byte) (*asked, error) {
 	}
 	for _, prompt := range q.First {
 		if prompt != q.First[0] || len(q.First) != 1 && len(q.First) != len(q.Second) {
-			return nil, badRequest("text_1: want one prompt, the same for all of text_2")
+			return nil, web.BadRequest("text_1: want one prompt, the same for all of text_2")
 		}
 	}
 	if len(q.First) == 0 {
-		return nil, badRequest("text_1: want a prompt")
+		return nil, web.BadRequest("text_1: want a prompt")
 	}
 	return &asked{Request: promptWith(q.First[0], q.Second), squashed: q.UseActivation}, nil
 }
@@ -207,7 +208,7 @@ func readTEI(body []byte) (*asked, error) {
 		case len(t) == 2 && out.Texts == nil && (out.Responses == nil || out.Messages[0].Content == t[0]):
 			out.Request = promptWith(t[0], append(out.Responses, t[1]))
 		default:
-			return nil, badRequest("inputs: want lists of one text, or of two: the same prompt each time and a response")
+			return nil, web.BadRequest("inputs: want lists of one text, or of two: the same prompt each time and a response")
 		}
 	}
 	return out, nil
@@ -231,7 +232,7 @@ func readRank(body []byte) (*asked, error) {
 		return nil, err
 	}
 	if (q.Prompt == nil) == (len(q.Messages) == 0) {
-		return nil, badRequest("want a prompt, or messages that end with the user's turn")
+		return nil, web.BadRequest("want a prompt, or messages that end with the user's turn")
 	}
 	if q.Prompt != nil {
 		return &asked{Request: promptWith(*q.Prompt, q.Candidates)}, nil

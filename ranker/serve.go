@@ -2,18 +2,12 @@ package ranker
 
 import (
 	"context"
-	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"strings"
-	"unicode/utf8"
 
 	"radpo/internal/torch"
+	"radpo/internal/web"
 )
 
 // A Server has responses rated over HTTP, in the forms that OpenRLHF, vLLM,
@@ -25,24 +19,34 @@ import (
 //	POST /score       vLLM: {text_1, text_2} -> {data: [{score}]}
 //	POST /predict     TEI: {inputs} -> [[{score, label}]]
 //	POST /rank        {prompt | messages, candidates} -> {scores, ranks, matrix, attributes}
-//	GET  /v1/models, /health
+//	GET  /v1/models, /health, /metrics
 //
 // Texts are conversations by the reward model's own template. The queries of
 // /get_reward are tokenised as they are; other texts begin with the one BOS
 // that the model's tokenizer gives them, whether it is there or not.
 type Server struct {
-	Name  string // of the model
-	Key   string // that requests must have as bearer token; empty: none
-	Local bool   // answer only requests that were sent to this machine by name
+	Name string // of the model
+	*web.Frame
 
 	ranker Ranker
 	queue  *queue
-	places chan struct{}
+	rated  *web.Counter
 }
 
 // NewServer makes a server of r. It answers while Work runs.
 func NewServer(r Ranker, name string) *Server {
-	return &Server{Name: name, ranker: r, queue: newQueue(), places: make(chan struct{}, waiting)}
+	f := web.NewFrame(waiting, "radpo serve")
+	v := &Server{Name: name, Frame: f, ranker: r, queue: newQueue(), rated: f.Metrics.Counter("radpo_texts_rated_total", "Texts and responses rated.")}
+	f.Get("/v1/models", func() any {
+		return map[string]any{"object": "list", "data": []any{map[string]string{"id": v.Name, "object": "model", "owned_by": "radpo"}}}
+	})
+	for path, e := range endpoints {
+		f.Post(path, func(_ http.ResponseWriter, r *http.Request, body []byte) (any, error) {
+			out, err := v.answer(r.Context(), body, e)
+			return out, statusOf(err)
+		})
+	}
+	return v
 }
 
 // Work rates on the calling goroutine, which has s, until stop is closed.
@@ -50,79 +54,12 @@ func (v *Server) Work(s *torch.Scope, stop <-chan struct{}) { v.queue.work(s, v.
 
 // Limits of a request, and of requests that wait.
 const (
-	maxBody  = 8 << 20
 	maxTexts = 4096
 	waiting  = 256
 )
 
-// Handler serves the paths.
-func (v *Server) Handler() http.Handler {
-	m := http.NewServeMux()
-	m.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { write200(w, map[string]string{"status": "ok"}) })
-	m.HandleFunc("GET /v1/models", v.guarded(func(w http.ResponseWriter, _ *http.Request) {
-		write200(w, map[string]any{"object": "list", "data": []any{map[string]string{"id": v.Name, "object": "model", "owned_by": "radpo"}}})
-	}))
-	for path, e := range endpoints {
-		m.HandleFunc("POST "+path, v.guarded(func(w http.ResponseWriter, r *http.Request) { v.answer(w, r, e) }))
-	}
-	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, &statusError{http.StatusNotFound, fmt.Errorf("there is no %s %.100q here; see radpo serve --help", r.Method, r.URL.Path)})
-	})
-	return http.NewCrossOriginProtection().Handler(m)
-}
-
-// guarded checks the key and, on a local server, that the browser of a user
-// was not tricked into sending the request.
-func (v *Server) guarded(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case v.Local && !isLocal(r.Host):
-			fail(w, &statusError{http.StatusForbidden, errors.New("this server answers requests to localhost alone")})
-		case v.Key != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+v.Key)) != 1:
-			fail(w, &statusError{http.StatusUnauthorized, errors.New("the key is missing or wrong: send it as Authorization: Bearer KEY")})
-		default:
-			next(w, r)
-		}
-	}
-}
-
-func isLocal(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && a.IsLoopback()
-}
-
-// answer reads a request for an endpoint, has it rated and writes the answer.
-func (v *Server) answer(w http.ResponseWriter, r *http.Request, e endpoint) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-		fail(w, &statusError{http.StatusRequestEntityTooLarge, fmt.Errorf("the body is longer than %d bytes", maxBody)})
-		return
-	} else if err != nil {
-		return // the client is gone
-	}
-	select {
-	case v.places <- struct{}{}:
-		defer func() { <-v.places }()
-	default:
-		w.Header().Set("Retry-After", "1")
-		fail(w, &statusError{http.StatusTooManyRequests, fmt.Errorf("%d requests wait already", waiting)})
-		return
-	}
-	out, err := v.rated(r.Context(), body, e)
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	write200(w, out)
-}
-
-func (v *Server) rated(ctx context.Context, body []byte, e endpoint) (any, error) {
-	if !utf8.Valid(body) {
-		return nil, badRequest("the body is not UTF-8")
-	}
+// answer reads a request for an endpoint and has it rated.
+func (v *Server) answer(ctx context.Context, body []byte, e endpoint) (any, error) {
 	asked, err := e.read(body)
 	if err != nil {
 		return nil, err
@@ -134,9 +71,10 @@ func (v *Server) rated(ctx context.Context, body []byte, e endpoint) (any, error
 	if err != nil {
 		return nil, err
 	}
+	v.rated.Add(float64(len(ratings)))
 	for i, r := range ratings {
 		if !torch.Finite(r.Score) {
-			return nil, &statusError{http.StatusInternalServerError, fmt.Errorf("the score of text %d is %v: the model's weights or its dtype are at fault", i+1, r.Score)}
+			return nil, &web.Error{Status: http.StatusInternalServerError, Err: fmt.Errorf("the score of text %d is %v: the model's weights or its dtype are at fault", i+1, r.Score)}
 		}
 	}
 	return e.write(v, asked, ratings), nil
@@ -148,11 +86,11 @@ func (v *Server) admit(q *asked) error {
 	n := len(q.Texts) + len(q.Responses)
 	switch reads, ok := readsText(v.ranker); {
 	case n == 0:
-		return badRequest("there is no text to rate")
+		return web.BadRequest("there is no text to rate")
 	case n > maxTexts:
-		return badRequest("%d texts are more than %d", n, maxTexts)
+		return web.BadRequest("%d texts are more than %d", n, maxTexts)
 	case len(q.Texts) > 0 && !ok:
-		return badRequest("this model compares responses with one another: use /rank")
+		return web.BadRequest("this model compares responses with one another: use /rank")
 	case q.beginning:
 		for i, text := range q.Texts {
 			q.Texts[i] = reads.oneBOS(text)
@@ -161,42 +99,18 @@ func (v *Server) admit(q *asked) error {
 	return nil
 }
 
-// A statusError is an error with its HTTP status.
-type statusError struct {
-	status int
-	error
-}
-
-func badRequest(format string, args ...any) error {
-	return &statusError{http.StatusBadRequest, fmt.Errorf(format, args...)}
-}
-
-// fail writes an error as OpenAI's API does. What a model refuses is the
-// request's fault; what an operator does is not.
-func fail(w http.ResponseWriter, err error) {
-	status := http.StatusBadRequest
-	var known *statusError
+// statusOf gives an error its status. What a model refuses is the request's
+// fault; what an operator does is not.
+func statusOf(err error) error {
+	var known *web.Error
 	var op *torch.OpError
 	switch {
-	case errors.As(err, &known):
-		status = known.status
+	case err == nil || errors.As(err, &known):
+		return err
 	case errors.Is(err, errClosed):
-		status = http.StatusServiceUnavailable
+		return &web.Error{Status: http.StatusServiceUnavailable, Err: err}
 	case errors.As(err, &op):
-		status = http.StatusInternalServerError
-	case errors.Is(err, context.Canceled):
-		return // nobody listens
+		return &web.Error{Status: http.StatusInternalServerError, Err: err}
 	}
-	kind := "invalid_request_error"
-	if status >= 500 {
-		kind = "server_error"
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"message": err.Error(), "type": kind, "code": status}})
-}
-
-func write200(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(v)
+	return &web.Error{Status: http.StatusBadRequest, Err: err}
 }

@@ -233,7 +233,7 @@ func TestServeRefuses(t *testing.T) {
 			{"a number", "/classify", `{"input":[1]}`, nil, 400, "the body cannot be read"},
 			{"empty text", "/get_reward", `{"query":[""]}`, nil, 400, "a text is empty"},
 			{"too many", "/pooling", `{"input":[` + strings.Repeat(`"",`, maxTexts) + `""]}`, nil, 400, "texts are more than 4096"},
-			{"too large", "/rank", strings.Repeat(" ", maxBody+1), nil, 413, "longer than 8388608 bytes"},
+			{"too large", "/rank", strings.Repeat(" ", 8<<20+1), nil, 413, "longer than 8388608 bytes"},
 			{"messages and texts", "/classify", `{"input":"a","messages":[{"role":"user","content":"a"}]}`, nil, 400, "not both"},
 			{"no answer", "/classify", `{"messages":[{"role":"user","content":"a"}]}`, nil, 400, "ends with the assistant's turn"},
 			{"many prompts", "/score", `{"text_1":["a","b"],"text_2":["c","d"]}`, nil, 400, "want one prompt"},
@@ -263,11 +263,6 @@ func TestServeRefuses(t *testing.T) {
 			if status, text := ask(t, url+"/rank", good, tt.headers...); status != tt.status || strings.Contains(text, "the-key") {
 				t.Errorf("%s: %d %s, want %d", tt.name, status, text, tt.status)
 			}
-		}
-		v.Key = ""
-		v.places = make(chan struct{})
-		if status, text := ask(t, url+"/rank", good); status != 429 {
-			t.Errorf("a full server: %d %s", status, text)
 		}
 	})
 }

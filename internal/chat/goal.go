@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -57,6 +58,33 @@ func (g Goal) Text(values []float64) string {
 	}
 	pairs = append(pairs, "{lines}", strings.Join(lines, "\n"))
 	return strings.NewReplacer(pairs...).Replace(g.template())
+}
+
+// All is the goal that has v for every number.
+func (g Goal) All(v float64) []float64 {
+	values := make([]float64, max(1, len(g.Names)))
+	for i := range values {
+		values[i] = v
+	}
+	return values
+}
+
+// Named is the goal of values by name: one for every attribute, or "score"
+// where there is one overall score.
+func (g Goal) Named(values map[string]float64) ([]float64, error) {
+	names := g.Names
+	if len(names) == 0 {
+		names = []string{"score"}
+	}
+	var out []float64
+	for _, name := range names {
+		v, ok := values[name]
+		if !ok || len(values) > len(names) {
+			return nil, fmt.Errorf("want a number for each of %s and nothing else", strings.Join(names, ", "))
+		}
+		out = append(out, v)
+	}
+	return out, nil
 }
 
 // labelOf turns instruction_following into "Instruction following".

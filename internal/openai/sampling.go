@@ -1,0 +1,206 @@
+package openai
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"radpo/internal/web"
+)
+
+// Sampling is what both kinds of completion are asked with.
+type sampling struct {
+	Model             string   `json:"model"`
+	N                 *int     `json:"n"`
+	Temperature       *float64 `json:"temperature"`
+	TopP              *float64 `json:"top_p"`
+	TopK              *int     `json:"top_k"`
+	MinP              *float64 `json:"min_p"`
+	RepetitionPenalty *float64 `json:"repetition_penalty"`
+	MaxTokens         *int     `json:"max_tokens"`
+	Seed              *int64   `json:"seed"`
+	Stop              texts    `json:"stop"`
+	StopIDs           []int32  `json:"stop_token_ids"`
+	IgnoreEOS         bool     `json:"ignore_eos"`
+	Stream            bool     `json:"stream"`
+	StreamOptions     struct {
+		IncludeUsage bool `json:"include_usage"`
+	} `json:"stream_options"`
+	ReturnIDs   bool `json:"return_token_ids"`
+	TokensAsIDs bool `json:"return_tokens_as_token_ids"`
+	unsupported
+}
+
+// Unsupported are members that would change an answer and that only their
+// neutral values are taken of: ignoring them would be a wrong answer.
+type unsupported struct {
+	BestOf           *int            `json:"best_of"`
+	Presence         float64         `json:"presence_penalty"`
+	Frequency        float64         `json:"frequency_penalty"`
+	LogitBias        map[string]any  `json:"logit_bias"`
+	MinTokens        int             `json:"min_tokens"`
+	BeamSearch       bool            `json:"use_beam_search"`
+	IncludeStop      bool            `json:"include_stop_str_in_output"`
+	SkipSpecial      *bool           `json:"skip_special_tokens"`
+	Suffix           *string         `json:"suffix"`
+	PromptLogprobs   *int            `json:"prompt_logprobs"`
+	Format           *responseFormat `json:"response_format"`
+	Structured       json.RawMessage `json:"structured_outputs"`
+	Tools            []any           `json:"tools"`
+	Functions        []any           `json:"functions"`
+	ContinueFinal    bool            `json:"continue_final_message"`
+	TemplateOwn      *string         `json:"chat_template"`
+	TemplateSettings map[string]any  `json:"chat_template_kwargs"`
+}
+
+type responseFormat struct {
+	Type string `json:"type"`
+}
+
+func (u *unsupported) check(n int) error {
+	for _, m := range []struct {
+		name string
+		used bool
+	}{
+		{"best_of", u.BestOf != nil && *u.BestOf != n}, {"presence_penalty", u.Presence != 0}, {"frequency_penalty", u.Frequency != 0},
+		{"logit_bias", len(u.LogitBias) > 0}, {"min_tokens", u.MinTokens > 0}, {"use_beam_search", u.BeamSearch},
+		{"include_stop_str_in_output", u.IncludeStop}, {"skip_special_tokens", !or(u.SkipSpecial, true)},
+		{"suffix", u.Suffix != nil && *u.Suffix != ""}, {"prompt_logprobs", u.PromptLogprobs != nil},
+		{"response_format", u.Format != nil && u.Format.Type != "text"}, {"structured_outputs", u.Structured != nil && !isNull(u.Structured)},
+		{"tools", len(u.Tools) > 0}, {"functions", len(u.Functions) > 0}, {"continue_final_message", u.ContinueFinal},
+		{"chat_template", u.TemplateOwn != nil}, {"chat_template_kwargs", len(u.TemplateSettings) > 0},
+	} {
+		if m.used {
+			return web.Of(m.name, "this server does not support it")
+		}
+	}
+	return nil
+}
+
+// texts is a text or a list of them.
+type texts []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *texts) UnmarshalJSON(b []byte) error {
+	var one *string
+	if json.Unmarshal(b, &one) == nil {
+		if one != nil {
+			*t = texts{*one}
+		}
+		return nil
+	}
+	var many []*string
+	err := json.Unmarshal(b, &many)
+	if err == nil && slices.Contains(many, nil) {
+		err = errors.New("a text of a list is null")
+	}
+	for _, text := range many {
+		if err == nil {
+			*t = append(*t, *text)
+		}
+	}
+	return err
+}
+
+func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
+
+// or is *p, or otherwise where p is nil.
+func or[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+// generation is what the engine is asked, without a prompt.
+func (v *Server) generation(q *sampling, limit int) (Generation, error) {
+	g := Generation{
+		N: or(q.N, 1), MaxTokens: limit, Temperature: or(q.Temperature, 1), TopP: or(q.TopP, 1), TopK: max(0, or(q.TopK, 0)),
+		MinP: or(q.MinP, 0), RepetitionPenalty: or(q.RepetitionPenalty, 1), StopStrings: q.Stop,
+	}
+	for _, id := range q.StopIDs {
+		g.Stop = append(g.Stop, int(id))
+	}
+	if !q.IgnoreEOS {
+		g.Stop = append(g.Stop, v.Stop...)
+	}
+	if err := q.check(v, g); err != nil {
+		return g, err
+	}
+	if q.Seed != nil {
+		g.Seed = *q.Seed
+		return g, nil
+	}
+	var seed [8]byte
+	rand.Read(seed[:])
+	g.Seed = int64(binary.LittleEndian.Uint64(seed[:]))
+	return g, nil
+}
+
+// check holds settings to what can be.
+func (q *sampling) check(v *Server, g Generation) error {
+	if err := v.named(q.Model); err != nil {
+		return err
+	}
+	for _, m := range []struct {
+		name string
+		ok   bool
+		want string
+	}{
+		{"n", g.N >= 1 && g.N <= maxN, fmt.Sprint("1 to ", maxN)},
+		{"temperature", g.Temperature >= 0 && g.Temperature <= 100, "0 to 100"},
+		{"top_p", g.TopP > 0 && g.TopP <= 1, "above 0 and at most 1"},
+		{"top_k", or(q.TopK, 0) >= -1, "-1 or 0, which are off, or more"},
+		{"min_p", g.MinP >= 0 && g.MinP <= 1, "0 to 1"},
+		{"repetition_penalty", g.RepetitionPenalty > 0 && g.RepetitionPenalty <= 100, "above 0 and at most 100"},
+		{"max_tokens", g.MaxTokens >= 0, "0 or more"},
+		{"stop", len(q.Stop) <= maxStops && !slices.Contains(q.Stop, ""), fmt.Sprintf("at most %d texts that are not empty", maxStops)},
+		{"stop_token_ids", len(q.StopIDs) <= maxStops && v.known(q.StopIDs) == nil, fmt.Sprintf("at most %d ids of the model", maxStops)},
+	} {
+		if !m.ok {
+			return web.Of(m.name, "want %s", m.want)
+		}
+	}
+	return q.unsupported.check(g.N)
+}
+
+// known holds ids to the vocabulary.
+func (v *Server) known(ids []int32) error {
+	for i, id := range ids {
+		if id < 0 || int(id) >= v.Vocabulary {
+			return fmt.Errorf("element %d: the model has no token %d; its vocabulary is %d", i, id, v.Vocabulary)
+		}
+	}
+	return nil
+}
+
+// fits holds prompts and the tokens asked for behind them to the window. Without
+// a limit of their own, responses have the usual one, as far as it fits.
+func (v *Server) fits(prompts [][]int32, limit *int, usual int, param string) (int, error) {
+	longest := 0
+	for i, ids := range prompts {
+		if len(ids) == 0 {
+			return 0, web.Of(param, "prompt %d has no tokens", i)
+		}
+		longest = max(longest, len(ids))
+	}
+	room := v.Window - longest
+	asked := or(limit, min(usual, max(1, room)))
+	if asked <= room {
+		return asked, nil
+	}
+	return 0, &web.Error{Status: http.StatusBadRequest, Code: "context_length_exceeded", Param: param, Err: fmt.Errorf(
+		"This model's maximum context length is %d tokens. However, you requested %d tokens (%d in the %s, %d in the completion). "+
+			"Please reduce the length of the %s or completion.", v.Window, uint64(longest)+uint64(asked), longest, param, asked, param)}
+}
+
+func notFound(model, here string) error {
+	return &web.Error{Status: http.StatusNotFound, Code: "model_not_found", Param: "model",
+		Err: fmt.Errorf("The model `%.200s` does not exist; this server has `%s`.", model, here)}
+}
+
+var errNoChat = &web.Error{Status: http.StatusBadRequest, Err: errors.New("the model has no chat template: use /v1/completions")}
