@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 
@@ -9,6 +10,8 @@ import (
 
 	"radpo/configs"
 	"radpo/internal/hf"
+	"radpo/internal/model"
+	"radpo/internal/openai"
 	"radpo/internal/torch"
 	"radpo/internal/web"
 	"radpo/ranker"
@@ -33,6 +36,40 @@ func ServeReward(ctx context.Context, m Model, c configs.Ranker, d web.Door) err
 		})
 	})
 }
+
+// ServePolicy has the policy of m answer by OpenAI's API until ctx ends.
+func ServePolicy(ctx context.Context, m Model, o Offer, d web.Door) error {
+	var err error
+	if m.Dir, err = policyDir(m.Dir); err != nil {
+		return err
+	}
+	return m.behind(d, func(f *hf.Folder, dtype torch.DType, l net.Listener, key string) error {
+		p, err := o.policy(f)
+		if err != nil {
+			return err
+		}
+		return m.runPolicy(ctx, f, dtype, func(s *torch.Scope, policy model.Policy) error {
+			h := newHost()
+			frame := web.NewFrame(places, "radpo serve")
+			frame.Key, frame.Local = key, d.Local()
+			openai.Serve(frame, p, h)
+			zerolog.Ctx(ctx).Info().Str("model", p.Name).Str("url", "http://"+l.Addr().String()).Msg("serving")
+			ctx, fail := context.WithCancel(ctx)
+			defer fail()
+			var failed error
+			err := frame.Serve(ctx, l, func(stop <-chan struct{}) {
+				if failed = h.work(ctx, s, policy, p.Tokens, stop); failed != nil {
+					fail()
+				}
+				<-stop
+			})
+			return errors.Join(failed, err)
+		})
+	})
+}
+
+// places is how many requests a policy's server has at a time, under way and waiting.
+const places = 512
 
 // behind opens the model's folder and the door, and calls fn with what is
 // there.

@@ -87,7 +87,7 @@ func command(threads *int) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.PersistentFlags().IntVar(threads, "threads", runtime.GOMAXPROCS(0), "CPU threads of one operator; results depend on it in the last bits")
 	root.AddGroup(&cobra.Group{ID: loopVerbs, Title: "The loop:"}, &cobra.Group{ID: stageVerbs, Title: "A stage on files:"},
-		&cobra.Group{ID: lineVerbs, Title: "A model on JSON lines or over HTTP:"},
+		&cobra.Group{ID: lineVerbs, Title: "A model on JSON lines, over HTTP or to talk with:"},
 		&cobra.Group{ID: modelVerbs, Title: "Models:"})
 	add := func(group string, verbs ...*cobra.Command) {
 		for _, v := range verbs {
@@ -97,7 +97,7 @@ func command(threads *int) *cobra.Command {
 	}
 	add(loopVerbs, runVerb(), planVerb(), reportVerb(), showVerb(), verifyVerb(), initVerb())
 	add(stageVerbs, sampleVerb(), rankVerb(), augmentVerb(), trainVerb(), evalVerb())
-	add(lineVerbs, generateVerb(), logprobsVerb(), tokenizeVerb(), scoreVerb(), serveVerb())
+	add(lineVerbs, generateVerb(), logprobsVerb(), tokenizeVerb(), scoreVerb(), serveVerb(), chatVerb())
 	add(modelVerbs, doctorVerb(), downloadVerb())
 	return root
 }

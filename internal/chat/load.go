@@ -44,6 +44,31 @@ func Load(fsys fs.FS) (*Template, error) {
 	return t, err
 }
 
+// Info is tokenizer_config.json as other programs want it: the chat template in
+// it, wherever the folder has that, and special tokens as plain text. A null
+// stands for an eos_token that the folder does not name.
+func Info(fsys fs.FS) (map[string]any, error) {
+	config, err := readObject(fsys, "tokenizer_config.json")
+	if err != nil {
+		return nil, err
+	}
+	info := map[string]any{"eos_token": nil}
+	for name, v := range config {
+		if name != "added_tokens_decoder" { // megabytes that tokenizer.json has too
+			info[name] = v
+		}
+	}
+	tokens := map[string]string{}
+	addTokens(tokens, config)
+	for name, text := range tokens {
+		info[name] = text
+	}
+	if source, err := templateSource(fsys, config); err == nil {
+		info["chat_template"] = source
+	}
+	return info, nil
+}
+
 // read returns a whole file of at most limit bytes; absent gives nil.
 func read(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	f, err := fsys.Open(name)

@@ -87,7 +87,7 @@ func (a *answer) run(ctx context.Context, emit func(delta) error) error {
 	for i, ids := range a.prompts {
 		gs[i] = a.all
 		gs[i].Prompt = ids
-		if a.echo != nil && !a.all.Prompts {
+		if a.echo != nil && (!a.all.Prompts || len(ids) == 1) {
 			if err := a.echoed(i, nil, emit); err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ func (a *answer) run(ctx context.Context, emit func(delta) error) error {
 			return
 		}
 		var err error
-		if e.Prompt != nil {
+		if len(e.Prompt) > 0 {
 			err = a.echoed(g, e.Prompt, emit)
 		} else {
 			err = emit(a.took(g, e))

@@ -35,10 +35,11 @@ func statusOf(err error) error {
 	return err
 }
 
-// A Generation asks for N responses to a prompt, numbered from 0.
+// A Generation asks for N responses to a prompt, numbered from First.
 type Generation struct {
 	Prompt            []int32
 	N                 int
+	First             int
 	MaxTokens         int     // of a response; 0: Prompts alone
 	Temperature       float64 // 0: greedy
 	TopP              float64 // 1: off
@@ -54,11 +55,11 @@ type Generation struct {
 
 // An Event is what is new of a response.
 type Event struct {
-	Sample int     // which of the N
+	Sample int     // number of the response
 	Tokens []Token // one more, or none at an end
 	Text   string  // that is certain now
 	Finish Finish  // how the response ended, if it did
-	Prompt []Token // the prompt's tokens from the second on: one event a generation, before all others
+	Prompt []Token // the prompt's tokens from the second on, if there are any: one event a generation, before all others
 }
 
 // A Token is one of a prompt or a response.

@@ -42,7 +42,7 @@ func (p *parrot) Generate(ctx context.Context, gs []Generation, sink func(int, E
 	defer p.live.Add(-1)
 	p.asked = gs
 	for g, q := range gs {
-		if q.Prompts {
+		if q.Prompts && len(q.Prompt) > 1 {
 			var tokens []Token
 			for i, id := range q.Prompt[1:] {
 				tokens = append(tokens, p.token(id, i, q.Top))
@@ -317,6 +317,10 @@ func TestEcho(t *testing.T) {
 					t.Errorf("%q does not begin with %q", got.Choices[i].Text, text)
 				}
 			}
+		}
+		single := read(t, 200, second(ask(t, url, `{"prompt":[54],"echo":true,"max_tokens":1,"logprobs":1}`)))
+		if l := single.Choices[0].Logprobs; single.Choices[0].Text != "Wx" || len(l.Token) != 2 || l.Token[0] != nil || l.Token[1] == nil {
+			t.Errorf("a prompt of one token: %+v", single)
 		}
 		got := read(t, 200, second(ask(t, url, `{"prompt":"W<|eot_id|>","echo":true,"max_tokens":0}`)))
 		if c := got.Choices[0]; c.Text != "W<|eot_id|>" || *c.Finish != "length" || *got.Usage != (usage{2, 0, 2}) {

@@ -1,0 +1,114 @@
+package pipeline
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"radpo/configs"
+	"radpo/internal/chat"
+	"radpo/internal/hf"
+	"radpo/internal/openai"
+	"radpo/internal/table"
+	"radpo/sampler"
+)
+
+// Offer says how a policy is offered to people and programs.
+type Offer struct {
+	Name string   // that it goes by; empty: its folder's
+	Goal string   // that answers are asked to reach when nothing else is said: a number, or one an attribute; empty: none
+	Sets []string // overrides of augment.prompt, decimals and attributes, which word goals
+}
+
+// policyDir is the folder of a policy: dir, or the newest policy of the run
+// folder that dir is.
+func policyDir(dir string) (string, error) {
+	if !IsRun(dir) {
+		return dir, nil
+	}
+	all, err := artifacts(dir)
+	if err != nil {
+		return "", err
+	}
+	newest := ""
+	for _, e := range all {
+		if strings.HasPrefix(stageOf(e.Name()), "policy-iter-") {
+			newest = e.Name()
+		}
+	}
+	if newest == "" {
+		return "", inputError("%s is a run folder and has no policy yet", dir)
+	}
+	return filepath.Join(dir, "artifacts", newest), nil
+}
+
+// policy is what is known of the model in f besides its weights.
+func (o Offer) policy(f *hf.Folder) (openai.Policy, error) {
+	t := &text{folder: f}
+	tokens, err := t.tokenizer()
+	if err != nil {
+		return openai.Policy{}, err
+	}
+	c, err := f.Config()
+	if err != nil {
+		return openai.Policy{}, &InputError{err}
+	}
+	p := openai.Policy{Name: o.Name, Window: c.MaxPositionEmbeddings, Vocabulary: c.VocabSize, Tokens: tokens, Created: time.Now()}
+	if p.Name == "" {
+		p.Name = filepath.Base(f.Path())
+		if _, err := os.Stat(f.Name()); err != nil { // a name in the cache
+			p.Name = f.Name()
+		}
+	}
+	p.Aliases = []string{f.Name(), f.Path()}
+	if p.Tokenizer, err = chat.Info(f.FS()); err != nil {
+		return p, inputError("%s: %w", f.Name(), err)
+	}
+	generation, err := f.GenerationConfig()
+	if err != nil {
+		return p, &InputError{err}
+	}
+	if p.Stop = generation.EOS; p.Tokenizer["chat_template"] != nil {
+		if p.Template, _, err = t.chat(); err != nil {
+			return p, err
+		}
+		if p.Stop, err = sampler.Stops(f, p.Template, tokens); err != nil {
+			return p, &InputError{err}
+		}
+	}
+	if p.Wording, err = o.wording(f); err != nil {
+		return p, &InputError{err}
+	}
+	p.Goal, err = goalOf(o.Goal, p.Wording)
+	return p, err
+}
+
+// wording is how goals are worded: as in the run that the policy in f is of, if
+// it is of one, with the overrides; else as the overrides alone have it.
+func (o Offer) wording(f *hf.Folder) (chat.Goal, error) {
+	at := filepath.Dir(f.Path())
+	run := filepath.Dir(at)
+	if filepath.Base(at) != "artifacts" || !IsRun(run) {
+		c, err := Settings("", o.Sets)
+		if err == nil && c.Augment.AutoAttributes > 0 {
+			err = errNameless
+		}
+		return (&loop{Config: c}).wording(), err
+	}
+	c, err := configs.Load(filepath.Join(run, ConfigFile), o.Sets)
+	if err != nil {
+		return chat.Goal{}, err
+	}
+	w := (&loop{Config: c}).wording()
+	if c.Augment.AutoAttributes > 0 {
+		scores, err := newestOf(run, "scores-1")
+		if err != nil {
+			return w, err
+		}
+		if w.Names, err = table.ReadLevelNames(scores); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
