@@ -35,7 +35,7 @@ var mayImport = map[string]string{
 	"internal/model":     "internal/hf internal/nn internal/torch",
 	"augment":            "configs internal/chat internal/flow internal/hf internal/table internal/tokenizer",
 	"eval":               "configs internal/plot internal/table",
-	"sampler":            "configs internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
+	"sampler":            "configs internal/chat internal/flow internal/hf internal/model internal/progress internal/remote internal/table internal/tokenizer internal/torch",
 	"ranker":             "configs demo internal/chat internal/flow internal/hf internal/model internal/progress internal/remote internal/table internal/tokenizer internal/torch internal/web",
 	"dpo":                "configs internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
 	"pipeline":           "augment configs demo dpo eval internal/chat internal/flow internal/hf internal/model internal/openai internal/progress internal/table internal/tokenizer internal/torch internal/web ranker sampler",

@@ -33,7 +33,7 @@ type Prompts struct {
 
 // Sampler says how responses are drawn.
 type Sampler struct {
-	Backend     string  `yaml:"backend" json:"backend"` // native
+	Backend     string  `yaml:"backend" json:"backend"` // native, openai: servers elsewhere
 	N           int     `yaml:"n" json:"n"`             // responses a prompt
 	Temperature float64 `yaml:"temperature" json:"temperature"`
 	TopP        float64 `yaml:"top_p" json:"top_p"`
@@ -41,6 +41,27 @@ type Sampler struct {
 	MaxTokens   int     `yaml:"max_tokens" json:"max_tokens"` // limit of a response
 	Batch       int     `yaml:"batch" json:"batch"`           // sequences decoded together
 	Goal        string  `yaml:"goal" json:"goal"`             // asked for from iteration 2 on: max, none
+	Remote      Fleet   `yaml:"remote" json:"remote,omitzero"`
+}
+
+// Fleet says which servers the backend openai asks and how they come by new
+// weights. Who answers is no part of the JSON form: servers may come and go.
+type Fleet struct {
+	URLs []string `yaml:"urls" json:"-"` // of servers of the same weights
+	// Protocol is how they are asked: completions, OpenAI's with token ids as
+	// vLLM and radpo serve take them; sglang; llama-cpp; text and chat, whose
+	// answers have no ids; or auto, the first of these that they know.
+	Protocol    string `yaml:"protocol" json:"protocol"`
+	Model       string `yaml:"model" json:"-"`       // the name that they have for the policy, in which {model} is its folder; empty: their only one
+	KeyEnv      string `yaml:"key_env" json:"-"`     // environment variable that holds the key; empty: none is sent
+	Concurrency int    `yaml:"concurrency" json:"-"` // requests under way at one server
+	Timeout     int    `yaml:"timeout" json:"-"`     // seconds a try
+	Publish     string `yaml:"publish" json:"-"`     // folder in which policies are put for the servers; empty: they read the run folder
+	// Reload is how servers get the weights of the next policy: none, by
+	// themselves; vllm, sglang, by their own means; or a command for sh, in which
+	// {model} is the policy's folder.
+	Reload        string `yaml:"reload" json:"-"`
+	ReloadTimeout int    `yaml:"reload_timeout" json:"-"` // seconds until they answer again
 }
 
 // Ranker says who scores.
@@ -244,7 +265,8 @@ func Default() Config {
 		Device:     "auto",
 		DType:      "bfloat16",
 		Prompts:    Prompts{HeldOut: 256, MaxTokens: 1024},
-		Sampler:    Sampler{Backend: "native", N: 5, Temperature: 0.8, TopP: 0.95, MaxTokens: 2048, Batch: 256, Goal: "max"},
+		Sampler: Sampler{Backend: "native", N: 5, Temperature: 0.8, TopP: 0.95, MaxTokens: 2048, Batch: 256, Goal: "max",
+			Remote: Fleet{Protocol: "auto", Concurrency: 32, Timeout: 600, ReloadTimeout: 1800}},
 		Ranker: Ranker{
 			Kind: "armorm", NonFinite: "fail", Heads: "float32", BatchTokens: 16384,
 			PairRM: PairRM{PromptForm: "raw", Aggregation: "mean"},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -44,7 +45,7 @@ func Override(c Config, sets []string) (Config, error) {
 	r.overrides(sets)
 	c.settle(r.written)
 	c.settleParity(r.written)
-	if faults := r.judge("", append(c.ranges(), c.asks()...)); len(faults) > 0 {
+	if faults := r.judge("", slices.Concat(c.ranges(), c.asks(), c.sends())); len(faults) > 0 {
 		return Config{}, faults
 	}
 	return c, nil
@@ -72,7 +73,7 @@ func parse(name string, data []byte, sets []string, folder string) (Config, erro
 
 // locate makes the relative paths of a file relative to its folder.
 func (c *Config) locate(folder string) {
-	for _, path := range []*string{&c.Prompts.Path, &c.Ranker.Judge.Prompt, &c.Ranker.Remote.Cache} {
+	for _, path := range []*string{&c.Prompts.Path, &c.Ranker.Judge.Prompt, &c.Ranker.Remote.Cache, &c.Sampler.Remote.Publish} {
 		if *path != "" && *path != BuiltIn && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
 		}

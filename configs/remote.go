@@ -34,12 +34,42 @@ func (c Config) asks() Errors {
 		return nil
 	}
 	need(len(r.URLs) > 0, "ranker.remote.urls", "are missing: ranker.kind %s asks servers, such as [http://127.0.0.1:8000]", c.Ranker.Kind)
-	for i, text := range r.URLs {
+	return append(faults, inTheClear("ranker.remote.urls", r.URLs, r.KeyEnv)...)
+}
+
+// sends judges what the backend openai must have.
+func (c Config) sends() Errors {
+	r := c.Sampler.Remote
+	if c.Sampler.Backend != "openai" {
+		return nil
+	}
+	if len(r.URLs) == 0 {
+		return Errors{{Path: "sampler.remote.urls", Message: "are missing: sampler.backend openai asks servers, such as [http://127.0.0.1:8000]"}}
+	}
+	return inTheClear("sampler.remote.urls", r.URLs, r.KeyEnv)
+}
+
+// inTheClear lists the servers to which a key would go unencrypted.
+func inTheClear(path string, urls []string, keyEnv string) Errors {
+	var faults Errors
+	for i, text := range urls {
 		u, err := url.Parse(text)
-		need(err != nil || r.KeyEnv == "" || u.Scheme == "https" || near(u.Hostname()), "ranker.remote.urls",
-			"item %d would have the key sent in the clear; use https", i+1)
+		if err == nil && keyEnv != "" && u.Scheme != "https" && !near(u.Hostname()) {
+			faults = append(faults, Fault{Path: path, Message: fmt.Sprintf("item %d would have the key sent in the clear; use https", i+1)})
+		}
 	}
 	return faults
+}
+
+// reloading judges how servers get new weights: a name, or else a command,
+// which a slip in a name is not.
+func reloading(v any) string {
+	text := v.(string)
+	message := oneOf("none vllm sglang")(v)
+	if text == "" || message == "" || strings.ContainsAny(text, " /{") {
+		return ""
+	}
+	return message + ", or a command such as ./reload.sh {model}"
 }
 
 // near reports whether a host is of this machine or its own network.
@@ -68,7 +98,7 @@ func urlProblem(text string) string {
 		return "is not a URL such as http://127.0.0.1:8000"
 	}
 	if u.User != nil || discreet(text) != text {
-		return "has a key or password in it; put that into an environment variable and name it as ranker.remote.key_env"
+		return "has a key or password in it; put that into an environment variable and name it as key_env"
 	}
 	if a, err := netip.ParseAddr(u.Hostname()); err == nil && unusable(a.Unmap()) {
 		return "is an address that no server of models has"

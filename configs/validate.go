@@ -33,7 +33,7 @@ var rules = map[string]rule{
 	"device":                oneOf("auto cpu cuda"),
 	"dtype":                 oneOf("float32 bfloat16"),
 
-	"sampler.backend":     oneOf("native"),
+	"sampler.backend":     oneOf("native openai"),
 	"sampler.n":           in("[1, 10000]"),
 	"sampler.temperature": in("[0, 100]"),
 	"sampler.top_p":       in("(0, 1]"),
@@ -41,6 +41,16 @@ var rules = map[string]rule{
 	"sampler.max_tokens":  in("[1, inf)"),
 	"sampler.batch":       in("[1, inf)"),
 	"sampler.goal":        oneOf("max none"),
+
+	"sampler.remote.urls":           servers,
+	"sampler.remote.protocol":       oneOf("auto completions sglang llama-cpp text chat"),
+	"sampler.remote.model":          anything,
+	"sampler.remote.key_env":        variable,
+	"sampler.remote.concurrency":    in("[1, 4096]"),
+	"sampler.remote.timeout":        in("[1, 86400]"),
+	"sampler.remote.publish":        anything,
+	"sampler.remote.reload":         reloading,
+	"sampler.remote.reload_timeout": in("[1, 86400]"),
 
 	"ranker.kind":               oneOf("armorm classifier pairrm rule remote judge"),
 	"ranker.model":              anything,
@@ -183,7 +193,9 @@ func (c Config) needs() Errors {
 	need(!c.Ranker.Neural() || c.Ranker.Model != "", "ranker.model", "is missing: ranker.kind %s reads a model", c.Ranker.Kind)
 	need(c.Ranker.Kind != "rule" || c.Ranker.Model == "", "ranker.model", "has no use: ranker.kind rule reads no model")
 
-	faults = append(faults, c.asks()...)
+	faults = append(append(faults, c.asks()...), c.sends()...)
+	need(c.Sampler.Backend != "openai" || c.Sampler.Remote.Reload != "", "sampler.remote.reload",
+		"is missing: the loop trains policies that the servers must load: vllm, sglang, a command such as ./reload.sh {model}, or none where they do so by themselves")
 
 	least := 2
 	if c.Augment.Pair == "both" || c.Augment.Pair == "best-random" && !c.Augment.Released() {

@@ -10,6 +10,7 @@ import (
 
 	"radpo/configs"
 	"radpo/ranker"
+	"radpo/sampler"
 )
 
 // resolveAsking readies a ranker that asks servers; one that does not is left
@@ -30,6 +31,15 @@ func resolveAsking(c configs.Ranker, dir string) (configs.Ranker, error) {
 		}
 	}
 	return c, ranker.CheckAsks(c)
+}
+
+// resolveFleet is where answers of the servers that sample are kept in the run
+// folder dir, once it is known that they can be asked.
+func resolveFleet(c configs.Sampler, dir string) (string, error) {
+	if c.Backend != "openai" {
+		return "", nil
+	}
+	return filepath.Join(dir, "fleet"), sampler.CheckFleet(c.Remote)
 }
 
 // maxQuestion bounds the file with a judge's question, in bytes.

@@ -68,7 +68,10 @@ func forecast(l *loop) (prediction, error) {
 	if err != nil {
 		return prediction{}, err
 	}
-	p := prediction{memory: policy.toSample(c), peak: "sampling"}
+	var p prediction
+	if c.Sampler.Backend == "native" {
+		p = prediction{memory: policy.toSample(c), peak: "sampling"}
+	}
 	if train := policy.toTrain(c); train > p.memory {
 		p = prediction{memory: train, peak: "training"}
 	}

@@ -21,13 +21,14 @@ import (
 type inputs struct {
 	model, reward, prompts string
 	asking                 configs.Ranker // the ranker that asks servers, readied
+	fleet                  string         // where the sampler keeps answers of servers
 }
 
 // resolve finds and checks everything that the run reads, before hours go into
 // its first stage: all faults together.
 func resolve(c configs.Config, dir string) (inputs, error) {
 	var in inputs
-	var errs [4]error
+	var errs [5]error
 	in.model, errs[0] = resolveModel(c.Model, filepath.Join(dir, "builtin", "policy"), checkPolicy)
 	if c.Ranker.Model != "" {
 		in.reward, errs[1] = resolveModel(c.Ranker.Model, filepath.Join(dir, "builtin", "reward"), checkReward(c.Ranker.Kind))
@@ -36,6 +37,7 @@ func resolve(c configs.Config, dir string) (inputs, error) {
 		in.prompts, errs[2] = c.Prompts.Path, checkPrompts(c.Prompts)
 	}
 	in.asking, errs[3] = resolveAsking(c.Ranker, dir)
+	in.fleet, errs[4] = resolveFleet(c.Sampler, dir)
 	if err := errors.Join(errs[:]...); err != nil {
 		return in, &InputError{err}
 	}

@@ -97,6 +97,11 @@ func (l *loop) naming(scores string) string {
 
 func (l *loop) sampling(c sampler.Config) sampler.Config {
 	c.Wording, c.MaxPrompt, c.DType, c.Device = l.wording(), l.Prompts.MaxTokens, l.DType, l.Device
+	if c.Backend == "openai" {
+		c.Batch, c.DType, c.Device, c.Answers = 0, "float32", "cpu", l.in.fleet // servers have their own
+	} else {
+		c.Remote = configs.Fleet{}
+	}
 	return c
 }
 

@@ -155,6 +155,9 @@ func (a Alone) Sample(ctx context.Context, goals [][]float64) error {
 		if err != nil {
 			return "", err
 		}
+		if l.in.fleet, err = resolveFleet(l.Sampler, workOf(a.Out)); err != nil {
+			return "", err
+		}
 		prompts, err := a.prompts(l)
 		return l.ask("samples", prompts, policy, everyPrompt, goals), err
 	}, nil)

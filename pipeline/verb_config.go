@@ -41,7 +41,7 @@ func absolute(c *configs.Config) (err error) {
 			}
 		}
 	}
-	for _, path := range []*string{&c.Prompts.Path, &c.Ranker.Judge.Prompt, &c.Ranker.Remote.Cache} {
+	for _, path := range []*string{&c.Prompts.Path, &c.Ranker.Judge.Prompt, &c.Ranker.Remote.Cache, &c.Sampler.Remote.Publish} {
 		if *path == "" || *path == configs.BuiltIn {
 			continue
 		}

@@ -9,8 +9,9 @@ import (
 // A question is one prompt at one goal.
 type question struct {
 	Request
-	id   string
-	goal []float64
+	id       string
+	goal     []float64
+	messages []table.Message // what Prompt is of
 }
 
 // questions are one a prompt and goal. Samples are numbered through the goals
@@ -21,7 +22,7 @@ func (w *worker) questions(prompts []table.Prompt) ([]question, error) {
 	for _, p := range prompts {
 		name := fmt.Sprintf("prompt %s (%s)", p.ID, p.Source)
 		for g, goal := range w.config.Goals {
-			_, ids, err := w.prompter.Prompt(p.Messages, goal)
+			messages, ids, err := w.prompter.Prompt(p.Messages, goal)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
@@ -29,7 +30,7 @@ func (w *worker) questions(prompts []table.Prompt) ([]question, error) {
 			if err := r.check(w.window, w.vocabulary); err != nil {
 				return nil, err
 			}
-			out = append(out, question{r, p.ID, goal})
+			out = append(out, question{r, p.ID, goal, messages})
 		}
 	}
 	return out, nil

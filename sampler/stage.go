@@ -32,6 +32,7 @@ type Config struct {
 	Seed            int64       `json:"seed"`
 	DType           string      `json:"dtype"`
 	Device          string      `json:"device"`
+	Answers         string      `json:"-"` // folder in which answers of servers are kept until they are rows
 }
 
 // promptsCut is where a table's metadata counts the prompts, one a goal, that
@@ -63,6 +64,9 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 	questions, err := w.questions(prompts)
 	if err != nil {
 		return err
+	}
+	if c.Backend == "openai" {
+		return w.remotely(ctx, in, questions, out)
 	}
 	device, err := torch.OpenDevice(c.Device)
 	if err != nil {

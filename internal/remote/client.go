@@ -24,7 +24,9 @@ type Options struct {
 	// bearer token; empty: there is none.
 	KeyEnv      string
 	Concurrency int           // requests under way at once
+	Each        int           // of them at one server; 0: as many
 	Timeout     time.Duration // of one try
+	Tries       int           // of a request; 0: as many as its failures are worth
 	Wait        time.Duration // before the second try; 0: half a second
 	Cache       string        // folder of answers; empty: none are kept
 }
@@ -37,6 +39,7 @@ type Client struct {
 	http    *http.Client
 	timeout time.Duration
 	wait    time.Duration
+	tries   int
 	key     string
 	servers *pool
 	cache   cache
@@ -51,6 +54,7 @@ func New(o Options) (*Client, error) {
 		http:        &http.Client{Transport: transport(o.Concurrency), CheckRedirect: stay},
 		timeout:     o.Timeout,
 		wait:        cmp.Or(o.Wait, firstWait),
+		tries:       o.Tries,
 		cache:       cache{o.Cache},
 		places:      make(chan struct{}, o.Concurrency),
 		sleep:       sleep,
@@ -70,8 +74,15 @@ func New(o Options) (*Client, error) {
 	if len(all) == 0 {
 		return nil, errors.New("no URL of a server is given")
 	}
-	c.servers = &pool{all: all, wait: c.wait, now: time.Now}
+	c.servers = &pool{all: all, most: o.Each, wait: c.wait, now: time.Now}
 	return c, nil
+}
+
+// Keeping is c with its answers in another folder; "" keeps none.
+func (c *Client) Keeping(folder string) *Client {
+	d := *c
+	d.cache = cache{folder}
+	return &d
 }
 
 // transport keeps a connection open for every request under way. A proxy of the
@@ -97,14 +108,42 @@ func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse
 // times when no answer came (a broken or cut connection, a time-out, 429, 5xx),
 // five times when a wrong one did, and once when the server refuses.
 func Post[A any](ctx context.Context, c *Client, request any, check func(A) error) (A, error) {
-	var answer A
+	body, err := encode(request)
+	if err != nil {
+		var none A
+		return none, err
+	}
+	return ask(ctx, c, body, check)
+}
+
+// Get is [Post] without a request, by GET, whose answer is never kept.
+func Get[A any](ctx context.Context, c *Client, check func(A) error) (A, error) {
+	return ask(ctx, c.Keeping(""), nil, check)
+}
+
+// Send is [Post] to a server that answers nothing of interest; it is asked each
+// time.
+func Send(ctx context.Context, c *Client, request any) error {
+	body, err := encode(request)
+	if err != nil {
+		return err
+	}
+	return c.Keeping("").ask(ctx, body, func([]byte) error { return nil })
+}
+
+func encode(request any) ([]byte, error) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(request); err != nil {
-		return answer, fmt.Errorf("write the request: %w", err)
+		return nil, fmt.Errorf("write the request: %w", err)
 	}
-	err := c.post(ctx, bytes.TrimSpace(body.Bytes()), func(text []byte) error {
+	return bytes.TrimSpace(body.Bytes()), nil
+}
+
+func ask[A any](ctx context.Context, c *Client, body []byte, check func(A) error) (A, error) {
+	var answer A
+	err := c.ask(ctx, body, func(text []byte) error {
 		var a A
 		if err := json.Unmarshal(text, &a); err != nil {
 			return fmt.Errorf("cannot be read: %w", err)
@@ -120,8 +159,8 @@ func Post[A any](ctx context.Context, c *Client, request any, check func(A) erro
 	return answer, err
 }
 
-// post finds an answer to body that take accepts: a kept one, else a server's.
-func (c *Client) post(ctx context.Context, body []byte, take func([]byte) error) error {
+// ask finds an answer to body that take accepts: a kept one, else a server's.
+func (c *Client) ask(ctx context.Context, body []byte, take func([]byte) error) error {
 	for _, s := range c.servers.all {
 		if kept, ok := c.cache.get(s.url, body); ok && take(kept) == nil {
 			return nil
@@ -154,8 +193,8 @@ func (c *Client) post(ctx context.Context, body []byte, take func([]byte) error)
 			return err
 		}
 		c.servers.leave(s, failure)
-		failure.Server = s.name
-		if !failures.again(failure) {
+		failure.Method, failure.Server = method(body), s.name
+		if !failures.again(failure) || failures.total() == c.tries {
 			return failure
 		}
 		if c.servers.tell() {

@@ -9,6 +9,7 @@ import (
 
 // A Failure is why there is no answer.
 type Failure struct {
+	Method string
 	Server string // without credentials
 	Status int    // of HTTP; 0: there was none
 	Tries  int
@@ -24,10 +25,14 @@ func (f *Failure) Error() string {
 	if f.Tries > 1 {
 		tries = ", the last of " + strconv.Itoa(f.Tries) + " tries"
 	}
-	return "POST " + f.Server + tries + ": " + f.err.Error()
+	return f.Method + " " + f.Server + tries + ": " + f.err.Error()
 }
 
 func (f *Failure) Unwrap() error { return f.err }
+
+// Silent reports whether no answer came: the server is down, busy or broken. It
+// is false of an answer that was wrong and of a refusal.
+func (f *Failure) Silent() bool { return f.kind == silent }
 
 // A kind of failure is how often it is worth a try.
 type kind int

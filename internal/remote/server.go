@@ -44,6 +44,7 @@ func newServer(text, path string) (*server, error) {
 type pool struct {
 	mu   sync.Mutex
 	all  []*server
+	most int           // requests under way at one server; 0: no limit
 	wait time.Duration // that a server is first set aside
 	now  func() time.Time
 
@@ -65,8 +66,12 @@ func (p *pool) tell() bool {
 	return true
 }
 
+// busyWait is how soon to look again for a server with room.
+const busyWait = 20 * time.Millisecond
+
 // take is the server that is up with the fewest requests under way; nil when
-// all are set aside, with how long the first of them still is.
+// all are set aside or have their fill, with how long to wait before the next
+// look.
 func (p *pool) take() (*server, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,6 +81,8 @@ func (p *pool) take() (*server, time.Duration) {
 	for _, s := range p.all {
 		if left := s.until.Sub(now); left > 0 {
 			wait = min(wait, left)
+		} else if p.most > 0 && s.busy >= p.most {
+			wait = min(wait, busyWait)
 		} else if best == nil || s.busy < best.busy {
 			best = s
 		}

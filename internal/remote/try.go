@@ -15,15 +15,17 @@ import (
 // tokens with twenty log-probabilities each stay below a megabyte.
 const maxAnswer = 16 << 20
 
-// try sends body to s once.
+// try sends body to s once; nil is a GET.
 func (c *Client) try(ctx context.Context, s *server, body []byte) ([]byte, *Failure) {
 	within, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(within, http.MethodPost, s.url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(within, method(body), s.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, &Failure{kind: refused, err: bare(err)}
 	}
-	request.Header.Set("Content-Type", "application/json")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
 	request.Header.Set("User-Agent", "radpo")
 	if c.key != "" {
 		request.Header.Set("Authorization", "Bearer "+c.key)
@@ -44,6 +46,13 @@ func (c *Client) try(ctx context.Context, s *server, body []byte) ([]byte, *Fail
 		return nil, &Failure{kind: wrong, err: fmt.Errorf("the answer is longer than %d bytes", maxAnswer)}
 	}
 	return answer, nil
+}
+
+func method(body []byte) string {
+	if body == nil {
+		return http.MethodGet
+	}
+	return http.MethodPost
 }
 
 // silence is the failure of a connection.
@@ -67,7 +76,7 @@ func (c *Client) judge(r *http.Response, body []byte) *Failure {
 	status := r.StatusCode
 	f := &Failure{Status: status, kind: refused, err: fmt.Errorf("%s: %s", r.Status, c.quote(body))}
 	switch {
-	case status == http.StatusTooManyRequests || status >= 500:
+	case status == http.StatusTooManyRequests || status >= 500 && status != http.StatusNotImplemented:
 		f.kind, f.after = silent, retryAfter(r.Header, time.Now())
 	case status >= 300 && status < 400:
 		f.err = fmt.Errorf("%s: redirects are not followed; give the URL itself", r.Status)

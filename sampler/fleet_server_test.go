@@ -1,0 +1,213 @@
+package sampler_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"radpo/internal/hf"
+	"radpo/internal/tokenizer"
+)
+
+// A server stands in for one of an inference engine: what it draws is a
+// function of prompt, seed and the number of the response.
+type server struct {
+	*httptest.Server
+	kind   string // completions, sglang, llama-cpp, text, chat
+	weight uint64 // log-probabilities depend on it
+	words  *tokenizer.Tokenizer
+	eot    int32
+	fault  func(w http.ResponseWriter, r *http.Request, answer []byte) bool // instead of the answer
+	change func(answer map[string]any)                                      // of the answer
+
+	mu       sync.Mutex
+	answered map[string]int // by request
+	under    atomic.Int64
+	peak     atomic.Int64
+}
+
+func serve(t *testing.T, kind string) *server {
+	t.Helper()
+	f, err := hf.Open(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := &server{kind: kind, answered: map[string]int{}}
+	if s.words, err = tokenizer.Load(f.FS()); err != nil {
+		t.Fatal(err)
+	}
+	s.eot, _ = s.words.ID("<|eot_id|>")
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// A wish is any protocol's request.
+type wish struct {
+	Model    string           `json:"model"`
+	Prompt   json.RawMessage  `json:"prompt"`
+	Content  string           `json:"content"`
+	InputIDs [][]int32        `json:"input_ids"`
+	Params   []map[string]any `json:"sampling_params"`
+	Messages []map[string]any `json:"messages"`
+	N        int              `json:"n"`
+	Seed     uint64           `json:"seed"`
+	Max      int              `json:"max_tokens"`
+	Predict  int              `json:"n_predict"`
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.peak.Store(max(s.peak.Load(), s.under.Add(1)))
+	defer s.under.Add(-1)
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	var q wish
+	if len(body) > 0 && json.Unmarshal(body, &q) != nil {
+		http.Error(w, "cannot read", 400)
+		return
+	}
+	a := s.reply(r.URL.Path, q)
+	if a == nil {
+		http.Error(w, "no such path", 404)
+		return
+	}
+	if m, ok := a.(map[string]any); ok && s.change != nil {
+		s.change(m)
+	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		panic(err)
+	}
+	if s.fault != nil && s.fault(w, r, text) {
+		return
+	}
+	s.mu.Lock()
+	s.answered[r.URL.Path+string(body)]++
+	s.mu.Unlock()
+	w.Write(text)
+}
+
+func (s *server) reply(path string, q wish) any {
+	switch {
+	case path == "/v1/models":
+		return map[string]any{"data": []any{map[string]any{"id": "policy"}}}
+	case path == "/tokenize":
+		var text string
+		if json.Unmarshal(q.Prompt, &text) != nil {
+			return nil
+		}
+		return map[string]any{"tokens": s.words.AppendIDs(nil, text, true)}
+	case path == "/v1/completions" && (s.kind == "completions" || s.kind == "text"):
+		return s.completions(q)
+	case path == "/generate" && s.kind == "sglang":
+		return s.sglang(q)
+	case path == "/completion" && s.kind == "llama-cpp":
+		return s.llama(q)
+	case path == "/v1/chat/completions" && s.kind == "chat":
+		return s.chat(q)
+	}
+	return nil
+}
+
+// draw is a response: some ids, at most most, and the log-probability of each.
+func (s *server) draw(prompt any, seed uint64, k, most int) (ids []int32, logprobs []float64) {
+	h := fnv.New64a()
+	fmt.Fprint(h, prompt)
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], s.weight)
+	rng := rand.New(rand.NewPCG(h.Sum64(), seed+uint64(k)))
+	for len(ids) < most {
+		id := int32(300 + rng.IntN(100))
+		if rng.IntN(5) == 0 {
+			id = s.eot
+		}
+		ids = append(ids, id)
+		logprobs = append(logprobs, -rng.Float64()-float64(s.weight))
+		if id == s.eot {
+			break
+		}
+	}
+	return ids, logprobs
+}
+
+func (s *server) finish(ids []int32) string {
+	if ids[len(ids)-1] == s.eot {
+		return "stop"
+	}
+	return "length"
+}
+
+func (s *server) prompt(q wish) (ids []int32) {
+	if json.Unmarshal(q.Prompt, &ids) != nil {
+		return nil
+	}
+	return ids
+}
+
+func (s *server) completions(q wish) any {
+	var choices []any
+	prompt := s.prompt(q)
+	for k := range q.N {
+		ids, logprobs := s.draw(prompt, q.Seed, k, q.Max)
+		c := map[string]any{"index": k, "text": s.words.Decode(ids, true), "finish_reason": s.finish(ids), "stop_reason": nil}
+		if s.kind == "completions" {
+			c["token_ids"], c["prompt_token_ids"] = ids, prompt
+			c["logprobs"] = map[string]any{"tokens": []string{}, "token_logprobs": logprobs}
+		} else {
+			c["text"] = "x" + c["text"].(string)
+		}
+		choices = append(choices, c)
+	}
+	slices.Reverse(choices) // their index says which is which
+	return map[string]any{"model": q.Model, "choices": choices}
+}
+
+func (s *server) sglang(q wish) any {
+	var list []any
+	for k, p := range q.Params {
+		ids, logprobs := s.draw(q.InputIDs[k], uint64(p["sampling_seed"].(float64)), 0, int(p["max_new_tokens"].(float64)))
+		var entries [][]any
+		for i := range ids {
+			entries = append(entries, []any{logprobs[i], ids[i], nil})
+		}
+		list = append(list, map[string]any{"text": s.words.Decode(ids, true), "output_ids": ids,
+			"meta_info": map[string]any{"finish_reason": map[string]any{"type": s.finish(ids)}, "output_token_logprobs": entries}})
+	}
+	return list
+}
+
+// llama goes on behind the end of a turn that its file does not know.
+func (s *server) llama(q wish) any {
+	ids, logprobs := s.draw(s.prompt(q), q.Seed, 0, q.Predict)
+	stop := "limit"
+	if s.finish(ids) == "stop" && len(ids) < q.Predict {
+		ids, logprobs = append(ids, 300), append(logprobs, -1)
+	}
+	var probs []any
+	for i, id := range ids {
+		probs = append(probs, map[string]any{"id": id, "logprob": logprobs[i]})
+	}
+	return map[string]any{"content": s.words.Decode(ids, true), "tokens": ids, "stop_type": stop, "completion_probabilities": probs}
+}
+
+func (s *server) chat(q wish) any {
+	var choices []any
+	for k := range q.N {
+		ids, _ := s.draw(q.Messages, q.Seed, k, q.Max)
+		choices = append(choices, map[string]any{"index": k, "finish_reason": s.finish(ids),
+			"message": map[string]any{"role": "assistant", "content": "x" + s.words.Decode(ids, true)}})
+	}
+	return map[string]any{"choices": choices}
+}

@@ -1,0 +1,5 @@
+package sampler
+
+import "time"
+
+func init() { firstWait = time.Millisecond }
