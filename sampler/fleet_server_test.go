@@ -1,7 +1,6 @@
 package sampler_test
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -28,6 +27,9 @@ type server struct {
 	eot    int32
 	fault  func(w http.ResponseWriter, r *http.Request, answer []byte) bool // instead of the answer
 	change func(answer map[string]any)                                      // of the answer
+	// control takes what is no request for responses, as path and body.
+	control  func(w http.ResponseWriter, step string) bool
+	tempered bool // log-probabilities are of the drawn distribution
 
 	mu       sync.Mutex
 	answered map[string]int // by request
@@ -62,6 +64,7 @@ type wish struct {
 	Messages []map[string]any `json:"messages"`
 	N        int              `json:"n"`
 	Seed     uint64           `json:"seed"`
+	TopP     float64          `json:"top_p"`
 	Max      int              `json:"max_tokens"`
 	Predict  int              `json:"n_predict"`
 }
@@ -76,6 +79,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var q wish
 	if len(body) > 0 && json.Unmarshal(body, &q) != nil {
 		http.Error(w, "cannot read", 400)
+		return
+	}
+	if s.control != nil && s.control(w, r.URL.RequestURI()+" "+string(body)) {
 		return
 	}
 	a := s.reply(r.URL.Path, q)
@@ -125,8 +131,6 @@ func (s *server) reply(path string, q wish) any {
 func (s *server) draw(prompt any, seed uint64, k, most int) (ids []int32, logprobs []float64) {
 	h := fnv.New64a()
 	fmt.Fprint(h, prompt)
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], s.weight)
 	rng := rand.New(rand.NewPCG(h.Sum64(), seed+uint64(k)))
 	for len(ids) < most {
 		id := int32(300 + rng.IntN(100))
@@ -160,8 +164,16 @@ func (s *server) completions(q wish) any {
 	var choices []any
 	prompt := s.prompt(q)
 	for k := range q.N {
+		if q.TopP < 1e-3 {
+			k = 0 // nothing is left to chance
+		}
 		ids, logprobs := s.draw(prompt, q.Seed, k, q.Max)
-		c := map[string]any{"index": k, "text": s.words.Decode(ids, true), "finish_reason": s.finish(ids), "stop_reason": nil}
+		for i := range logprobs {
+			if s.tempered && q.TopP < 1e-3 {
+				logprobs[i] = 0
+			}
+		}
+		c := map[string]any{"index": len(choices), "text": s.words.Decode(ids, true), "finish_reason": s.finish(ids), "stop_reason": nil}
 		if s.kind == "completions" {
 			c["token_ids"], c["prompt_token_ids"] = ids, prompt
 			c["logprobs"] = map[string]any{"tokens": []string{}, "token_logprobs": logprobs}
