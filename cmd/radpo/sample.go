@@ -18,7 +18,9 @@ func sampleVerb() *cobra.Command {
 --goal they are asked for that score, and for each of several goals in turn. A
 response ends at an id that generation_config.json names as its end, or at the
 chat template's end of turn. Settings are those under sampler., with
-prompts.max_tokens, seed, dtype (default: the folder's own) and device.` + resuming,
+prompts.max_tokens, seed, dtype (default: the folder's own) and device. With
+--set sampler.backend=openai the servers at sampler.remote.urls draw, which must
+serve that folder; sampler.remote.key_env names the variable with their key.` + resuming,
 		Example: "  radpo sample --model DIR --prompts prompts.jsonl --out samples --set sampler.n=5 --goal 10",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
