@@ -130,7 +130,7 @@ func (f *fleet) segments(ctx context.Context, questions []question, out *flow.Ou
 		}
 		<-under
 	}
-	return nil
+	return os.RemoveAll(f.folder)
 }
 
 // answer asks the questions of a segment.

@@ -230,7 +230,7 @@ func (w *worker) try(ctx context.Context, s *probed, url string, p protocol, q q
 	}
 	f := &fleet{worker: w, protocol: p, model: s.model}
 	o := f.order(q)
-	o.temperature, o.topP, o.topK, o.maxTokens = 0, 1, 0, min(8, o.maxTokens)
+	o.seed, o.temperature, o.topP, o.topK, o.maxTokens = 1, 0, 1, 0, min(8, o.maxTokens)
 	first, err := f.ask(ctx, c, o)
 	if err != nil {
 		return err
