@@ -33,6 +33,9 @@ type Policy struct {
 	Samples []table.Sample // at several goals; an empty Goal asks for none
 	Scores  []table.Score  // the ranker's, row by row with Samples; Score is on 1–10, NaN where the ranker has none
 	Rule    []table.Score  // the exact rule's, likewise; Raw is the reward on 1–10; nil when the run has none
+
+	// Retokenised says that a server gave text in place of the ids that it drew.
+	Retokenised bool
 }
 
 // An Attribute is a quality that the ranker, and maybe the rule, scores apart.

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -28,8 +29,16 @@ func read(in Input, b book) reading {
 	r.scale(in.Scales)
 	r.text(in.Policies, b)
 	r.steps(in.Policies, b)
+	r.servers(in.Policies)
 	r.mind("The intervals are over held-out prompts of this one run. They say nothing about other training seeds.")
 	return r
+}
+
+// servers says of responses whose ids are not those that were drawn.
+func (r *reading) servers(policies []Policy) {
+	if slices.ContainsFunc(policies, func(p Policy) bool { return p.Retokenised }) {
+		r.mind("The servers that sampled gave text without token ids. It was tokenised again: the ids need not be those that were drawn, and have no log-probabilities.")
+	}
 }
 
 func (r *reading) shows(format string, a ...any) {

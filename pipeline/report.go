@@ -20,6 +20,7 @@ import (
 	"radpo/internal/flow"
 	"radpo/internal/table"
 	"radpo/ranker"
+	"radpo/sampler"
 )
 
 // report writes report.html and report.json from a store's artifacts, and the
@@ -137,6 +138,11 @@ func (g *gallery) prompts(in *eval.Input) error {
 func (g *gallery) policies(in *eval.Input) error {
 	for _, t := range g.show.policies {
 		p := eval.Policy{Name: t.policy, Goal: t.goal}
+		samples, err := table.Open[table.Sample](g.path(t.samples))
+		if err != nil {
+			return err
+		}
+		p.Retokenised = sampler.ReadRetokenised(samples.Meta())
 		var errs [3]error
 		p.Samples, errs[0] = table.ReadAll[table.Sample](g.path(t.samples))
 		p.Scores, errs[1] = table.ReadAll[table.Score](g.path(t.scores))
