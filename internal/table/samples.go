@@ -19,7 +19,7 @@ type Sample struct {
 	Goal        []float64 `col:"goal"`   // scores asked for; empty when none was
 	PromptIDs   []int32   `col:"prompt_ids"`
 	ResponseIDs []int32   `col:"response_ids"`
-	Logprobs    []float32 `col:"logprobs"` // of each response id, nats, the model's own at temperature 1
+	Logprobs    []float32 `col:"logprobs"` // of each response id, nats, the model's own at temperature 1; NaN where a server tells none
 	Text        string    `col:"text"`     // decoded response without special tokens
 	Finish      string    `col:"finish"`
 	Seed        int64     `col:"seed"`
