@@ -77,6 +77,13 @@ func (s *sheet) dial(p Policy, name string, d dial, reached func(row int) (float
 	}))
 	s.add(name+"/spearman-answers", prompts, spearman(asked, got))
 	s.turn(p, name+"/range", d, reached)
+	s.add(name+"/rises", prompts, overGoals(means, func(reached []float64) float64 {
+		rises := 0.0
+		for i, r := range reached[1:] {
+			rises += truth(r > reached[i]) / float64(len(reached)-1)
+		}
+		return rises
+	}))
 	s.add(name+"/error", prompts, overGoals(means, func(reached []float64) float64 {
 		sum := 0.0
 		for i, r := range reached {

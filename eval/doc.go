@@ -24,11 +24,13 @@
 //	reward/P/G                mean reward of the answers to one goal
 //	attribute/P/G/A           mean of one attribute of it
 //	gain/P/over-Q             reward/P minus reward/Q, on the prompts of both
+//	win/P/G                   share of its answers better than the first policy's without a goal, ties half
 //	ranker/P, ranker/P/G      as reward, by the ranker's mapped score
 //	ranker/P/spearman[/A]     rank correlation of ranker and exact rule over answers
 //	goal/P/spearman           of goal asked and the goals' mean rewards
 //	goal/P/spearman-answers   the same over single answers
 //	goal/P/range              reward at the highest goal minus at the lowest
+//	goal/P/rises              share of neighbouring goals at the higher of which the mean reward is higher
 //	goal/P/error              mean distance of the goals' mean rewards from the goals
 //	goal/P/A/…                the same for the dial of one attribute, others held
 //	goal/P/A/range/B          what turning dial A does to attribute B

@@ -31,6 +31,9 @@ func (in Input) sheet() (*sheet, error) {
 	}
 	s.gains(in.Policies)
 	for _, p := range in.Policies {
+		s.wins(p, in.Policies[0])
+	}
+	for _, p := range in.Policies {
 		s.means(p, "ranker/"+p.Name, always(p.mapped))
 		s.agreement(p, in.Attributes)
 	}
@@ -104,6 +107,34 @@ func (s *sheet) gains(policies []Policy) {
 			bp, bv := q.column(b.rows, q.on(p, a.rows))
 			s.add("gain/"+p.Name+"/over-"+q.Name, append(ap, bp...), difference(av, bv))
 		}
+	}
+}
+
+// wins adds, for each goal, how often p's answers are better than those that
+// first gives when it is asked for none: the mean over prompts, a tie counting
+// half.
+func (s *sheet) wins(p, first Policy) {
+	against := map[string][]float64{}
+	for _, g := range first.groups() {
+		if len(g.goal) == 0 {
+			for _, r := range g.rows {
+				against[first.Samples[r].PromptID] = append(against[first.Samples[r].PromptID], first.reward(r))
+			}
+		}
+	}
+	for _, g := range p.groups() {
+		if len(g.goal) == 0 && p.Name == first.Name {
+			continue
+		}
+		prompts, values := p.column(g.rows, func(row int) (float64, bool) {
+			own, others := p.reward(row), against[p.Samples[row].PromptID]
+			won := 0.0
+			for _, other := range others {
+				won += (1 + sign(own-other)) / 2 / float64(len(others))
+			}
+			return won, len(others) > 0 && finite(own) && finite(others...)
+		})
+		s.add("win/"+p.Name+"/"+g.name, prompts, mean(values, 0))
 	}
 }
 

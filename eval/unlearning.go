@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"fmt"
 
 	"radpo/internal/table"
@@ -45,6 +46,10 @@ func rejectedAnswers(u Unlearning) []rejected {
 			continue
 		}
 		r.answer = fmt.Sprint(p.Iteration, " ", p.PromptID, " ", sample)
+		if p.ChosenSample == p.RejectedSample { // the pair did not come from samples
+			r.answer = "pair " + p.ID
+			r.prompt = cmp.Or(p.PromptID, p.ID)
+		}
 		if !seen[r.answer] {
 			seen[r.answer] = true
 			out = append(out, r)

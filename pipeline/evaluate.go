@@ -14,6 +14,7 @@ type exhibits struct {
 	prompts    string
 	policies   []trial
 	unlearning []exhibit // base first
+	rejected   []exhibit // pairs and log-probabilities for the unlearning page
 	curves     []exhibit // what was trained
 	scales     []exhibit // one an iteration: its scores and pairs
 }

@@ -19,7 +19,12 @@ import (
 // report.html; the measures go to w too. Scores map to 1–10 by their own
 // range, or by the maps of the scores table at fitted.
 func (a Alone) Eval(ctx context.Context, reward, fitted string, w io.Writer) error {
-	return a.run(ctx, func(l *loop) (string, error) {
+	return a.run(ctx, a.answering(reward, fitted), func(g *gallery) (string, error) { return g.judge(w) })
+}
+
+// answering plans answers to the prompts at all goals, with their scores.
+func (a Alone) answering(reward, fitted string) plot {
+	return func(l *loop) (string, error) {
 		policy, err := a.policy(l, checkPolicy)
 		if err != nil {
 			return "", err
@@ -47,7 +52,7 @@ func (a Alone) Eval(ctx context.Context, reward, fitted string, w io.Writer) err
 		c.N, c.Temperature, c.TopP, c.TopK = l.Eval.N, l.Eval.Temperature, 1, 0
 		samples := l.add(sampler.Stage.With(l.sampling(c), "samples", prompts, policy, l.naming(first)))
 		return l.scale("scores", l.rank("raw", prompts, samples, by), first), nil
-	}, func(g *gallery) (string, error) { return g.judge(w) })
+	}
 }
 
 // judge measures the answers of a stage alone and gathers all in a new folder.
