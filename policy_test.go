@@ -17,7 +17,6 @@ var mayImport = map[string]string{
 	"configs":            "",
 	"demo":               "internal/table",
 	"demo/make":          "demo internal/chat internal/hf internal/model internal/nn internal/table internal/tokenizer internal/torch",
-	"demo/study":         "internal/table",
 	"internal/hf":        "",
 	"internal/table":     "",
 	"internal/torch":     "",
