@@ -47,10 +47,12 @@ func (r Run) Control() (f Finding, err error) {
 // Control answers prompts at no goal and at every goal of the configuration,
 // scores the answers and shows what is reached. Its folder is as Eval's.
 func (a Alone) Control(ctx context.Context, reward, fitted string) (f Finding, err error) {
-	err = a.run(ctx, a.answering(reward, fitted), func(g *gallery) (string, error) {
-		if err := g.oneGoal(); err != nil {
+	err = a.run(ctx, func(l *loop) (string, error) {
+		if err := l.oneGoal(); err != nil {
 			return "", err
 		}
+		return a.answering(reward, fitted)(l)
+	}, func(g *gallery) (string, error) {
 		in, err := g.answers()
 		if err != nil {
 			return "", err
