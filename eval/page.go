@@ -25,9 +25,11 @@ type Claim struct {
 	Text   string
 	Number string
 	Holds  bool
+
 	// Paper marks a sentence of the paper about models of billions of parameters,
 	// which a small task may contradict: it is said, and is no failure.
-	Paper bool
+	Paper    bool
+	Opposite bool // it does not hold, and the whole interval speaks against it
 }
 
 // A Table has a cell a column in each row.
@@ -62,8 +64,10 @@ func (c Claim) Word() string {
 	switch {
 	case c.Holds:
 		return "yes"
-	case c.Paper:
+	case c.Paper && c.Opposite:
 		return "no: here the small task disagrees with the paper"
+	case c.Paper:
+		return "not told apart: the small task does not show what the paper has"
 	}
 	return "NO"
 }

@@ -141,7 +141,8 @@ func (a average) deciding() string {
 
 // claim is that a measure's whole interval is above a bound.
 func (a average) claim(text string, bound float64, paper bool) Claim {
-	return Claim{Text: text, Number: a.deciding(), Holds: a.above(bound), Paper: paper}
+	_, hi := a.interval()
+	return Claim{Text: text, Number: a.deciding(), Holds: a.above(bound), Paper: paper, Opposite: a.n > 0 && hi < bound}
 }
 
 // atLeast is a claim on the mean itself, for what has no spread to speak of.

@@ -72,7 +72,7 @@ func TestAttributeClaims(t *testing.T) {
 
 // TestPaperClaims: what contradicts the paper is said and is no failure.
 func TestPaperClaims(t *testing.T) {
-	p := Page{Name: "x", Claims: []Claim{{Text: "big models gain", Number: "−1", Paper: true}}}
+	p := Page{Name: "x", Claims: []Claim{{Text: "big models gain", Number: "−1", Paper: true, Opposite: true}}}
 	var b strings.Builder
 	if err := errors.Join(p.Verdict(), p.Markdown(&b)); err != nil || !strings.Contains(b.String(), "| big models gain | −1 | no: here the small task disagrees with the paper |") {
 		t.Errorf("%v, %s", err, b.String())
