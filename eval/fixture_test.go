@@ -92,10 +92,11 @@ func logpsOf(rng *rand.Rand, name, kind string, logp float64) eval.Unlearning {
 	u := eval.Unlearning{Name: name}
 	for i := range 120 {
 		score, value := 2+6*float64(i)/120, float32(logp+3*rng.NormFloat64())
-		pair := table.Pair{ID: fmt.Sprint(name, i), PromptID: fmt.Sprint("t", i/2), Kind: kind, ChosenSample: int32(i), RejectedSample: int32(i), RewardChosen: 9, RewardRejected: score}
+		pair := table.Pair{ID: fmt.Sprint(name, i), PromptID: fmt.Sprint("t", i/2), Kind: kind, ChosenSample: 1000, RejectedSample: int32(i), RewardChosen: 9, RewardRejected: score}
 		ref := table.Ref{PairID: pair.ID, Chosen: -15, Rejected: value}
 		if kind == table.KindGoalRejected {
 			pair.Goal, pair.RewardChosen, pair.RewardRejected = []float64{score}, score, 9
+			pair.ChosenSample, pair.RejectedSample = pair.RejectedSample, pair.ChosenSample
 			ref.Chosen, ref.Rejected = value, -40
 		}
 		u.Pairs, u.Refs = append(u.Pairs, pair), append(u.Refs, ref)

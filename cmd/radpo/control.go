@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,13 +11,14 @@ import (
 	"radpo/pipeline"
 )
 
-// given is the folder of the run that args name.
-func given(args []string) (pipeline.Run, error) {
+// given is the run that args name, in whose folder the page goes unless a flag
+// says otherwise.
+func (s *studied) given(cmd *cobra.Command, args []string) (pipeline.Run, error) {
+	if !cmd.Flags().Changed("out") {
+		s.out = filepath.Join(args[0], "eval")
+	}
 	if !pipeline.IsRun(args[0]) {
 		return pipeline.Run{}, &pipeline.InputError{Err: fmt.Errorf("%s is no run folder: give one that radpo run has finished", args[0])}
-	}
-	if _, err := os.Stat(args[0]); err != nil {
-		return pipeline.Run{}, &pipeline.InputError{Err: err}
 	}
 	var t target
 	return t.resolve(args)
@@ -35,7 +36,8 @@ func controlVerb() *cobra.Command {
 the goal: Spearman over goals and over answers, range, share of rising steps,
 each with a 95 % interval.
 
-RUN is a run folder whose policies' answers to held-out prompts are there. With
+RUN is a run folder whose policies' answers to held-out prompts are there; the
+page goes to RUN/eval. With
 --model, a policy answers --prompts without a goal and at each of --goals, and
 --ranker or --kind scores the answers; OUT must not exist and gets samples,
 scores, report and page. With neither, the built-in task over --seeds.` + asking + studies,
@@ -46,7 +48,7 @@ scores, report and page. With neither, the built-in task over --seeds.` + asking
 			case len(args) > 0 && a.Model != "":
 				return &usageError{errors.New("give a run folder or --model, not both"), cmd.CommandPath()}
 			case len(args) > 0:
-				r, err := given(args)
+				r, err := s.given(cmd, args)
 				if err != nil {
 					return err
 				}
@@ -105,7 +107,8 @@ from which on they count, under the reference, plain DPO, RA asked for the
 highest goal and RA asked for the answer's own score, with 95 % intervals.
 
 RUN is a run folder with plain DPO beside its first iteration; the answers are
-sampled, ranked and paired as for training, and added to the run. With
+sampled, ranked and paired as for training, and added to the run; the page goes to
+RUN/eval. With
 --reference, three model folders and plain pairs, a table that radpo augment --set
 augment.method=none made, or a file of {prompt, chosen, rejected, score_chosen,
 score_rejected}; OUT must not exist. With neither, the built-in task over --seeds.` + studies,
@@ -116,7 +119,7 @@ score_rejected}; OUT must not exist. With neither, the built-in task over --seed
 			case len(args) > 0 && a.Model != "":
 				return &usageError{errors.New("give a run folder or --reference, not both"), cmd.CommandPath()}
 			case len(args) > 0:
-				r, err := given(args)
+				r, err := s.given(cmd, args)
 				if err != nil {
 					return err
 				}
