@@ -25,7 +25,7 @@ test: ## vet and all tests: no network, no GPU
 	$(GO) test -tags check ./internal/torch ./internal/model ./sampler
 
 race: ## host-only packages under the race detector
-	$(GO) test -race ./augment ./configs ./eval ./internal/chat/... ./internal/flow ./internal/hf ./internal/hub ./internal/progress ./internal/remote ./internal/table ./internal/tokenizer
+	$(GO) test -race ./augment ./configs ./eval ./internal/chat/... ./internal/flow ./internal/hf ./internal/hub ./internal/openai ./internal/progress ./internal/remote ./internal/table ./internal/tokenizer ./internal/web
 
 fuzz: ## every parser's fuzz target, half a minute each
 	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

@@ -129,11 +129,12 @@ type response sampler.Response
 
 func (r response) row(tokens *tokenizer.Tokenizer) generated {
 	g := generated{ResponseIDs: r.IDs, Logprobs: r.Logprobs, Finish: table.FinishLength}
+	said := r.IDs
 	if r.Stopped {
-		g.Finish = table.FinishStop
+		g.Finish, said = table.FinishStop, said[:len(said)-1] // a stop id need not be a special token
 	}
 	if tokens != nil {
-		decoded := tokens.Decode(r.IDs, true)
+		decoded := tokens.Decode(said, true)
 		g.Text = &decoded
 	}
 	return g
