@@ -21,6 +21,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"radpo/configs"
+	"radpo/internal/hf"
+	"radpo/internal/model"
+	"radpo/internal/openai"
+	"radpo/internal/torch"
 	"radpo/internal/web"
 )
 
@@ -326,5 +330,51 @@ func TestServeRefusesToStart(t *testing.T) {
 		if !errors.As(err, &input) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
 		}
+	}
+}
+
+// A faulty policy indexes out of range in one of its steps.
+type faulty struct {
+	model.Policy
+	sound int // steps before that one
+}
+
+func (f *faulty) Hidden(s *torch.Scope, in model.Input) torch.Tensor {
+	if f.sound--; f.sound == -1 {
+		return []torch.Tensor{}[len(os.Args)+1]
+	}
+	return f.Policy.Hidden(s, in)
+}
+
+// TestHostOutlivesItsEngine: a fault fails the requests of its time, and none
+// that come later.
+func TestHostOutlivesItsEngine(t *testing.T) {
+	m := Model{Dir: testFolders + "policy", Device: "cpu"}
+	ask := func(h *host) error {
+		return h.Generate(t.Context(), []openai.Generation{{Prompt: []int32{5, 6}, N: 2, MaxTokens: 5, TopP: 1}}, func(int, openai.Event) {})
+	}
+	err := m.with(func(f *hf.Folder, d torch.DType) error {
+		return m.runPolicy(t.Context(), f, d, func(s *torch.Scope, p model.Policy) error {
+			h, stop := newHost(), make(chan struct{})
+			go func() {
+				defer close(stop)
+				if err := ask(h); err == nil || !strings.Contains(err.Error(), "index out of range") {
+					t.Errorf("the fault: %v", err)
+				}
+				for range 2 {
+					if err := ask(h); err != nil {
+						t.Errorf("later: %v", err)
+					}
+				}
+			}()
+			err := h.work(t.Context(), s, &faulty{p, 2}, nil, stop)
+			if again := ask(h); again != openai.ErrClosed {
+				t.Errorf("a closed host: %v", again)
+			}
+			return err
+		})
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

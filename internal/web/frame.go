@@ -99,12 +99,8 @@ var errGone = errors.New("nobody listens")
 
 // answer reads a request's body, finds it a place and has it handled.
 func (f *Frame) answer(w http.ResponseWriter, r *http.Request, h Handler) (any, error) {
-	control := http.NewResponseController(w)
-	control.SetReadDeadline(time.Now().Add(f.times.body))
+	http.NewResponseController(w).SetReadDeadline(time.Now().Add(f.times.body)) // until the body has come
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err == nil {
-		err = control.SetReadDeadline(time.Time{}) // it would end the request's context too
-	}
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Err: fmt.Errorf("the body is longer than %d bytes", maxBody)}
 	} else if err != nil {
