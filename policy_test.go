@@ -17,6 +17,7 @@ var mayImport = map[string]string{
 	"configs":            "",
 	"demo":               "internal/table",
 	"demo/make":          "demo internal/chat internal/hf internal/model internal/nn internal/table internal/tokenizer internal/torch",
+	"internal/events":    "",
 	"internal/hf":        "",
 	"internal/table":     "",
 	"internal/torch":     "",
@@ -36,7 +37,7 @@ var mayImport = map[string]string{
 	"eval":               "configs internal/plot internal/table",
 	"sampler":            "configs internal/chat internal/flow internal/hf internal/model internal/progress internal/remote internal/table internal/tokenizer internal/torch",
 	"ranker":             "configs demo internal/chat internal/flow internal/hf internal/model internal/progress internal/remote internal/table internal/tokenizer internal/torch internal/web",
-	"dpo":                "configs internal/chat internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
+	"dpo":                "configs internal/chat internal/events internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
 	"pipeline":           "augment configs demo dpo eval internal/chat internal/flow internal/hf internal/model internal/openai internal/progress internal/table internal/tokenizer internal/torch internal/web ranker sampler",
 	"cmd/radpo":          "configs internal/flow internal/hf internal/hub internal/progress internal/torch internal/web pipeline",
 }

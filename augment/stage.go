@@ -86,7 +86,7 @@ func (c Config) finish(ctx context.Context, dir string, rows []table.Pair, count
 	if c.Released() { // all rows at the better one's score, then all others
 		slices.SortStableFunc(rows, func(a, b table.Pair) int { return strings.Compare(a.Kind, b.Kind) })
 	}
-	return writePairs(dir, rows, counts)
+	return c.writePairs(dir, rows, counts)
 }
 
 // countsKey is where a pairs table's metadata keeps its Counts.
@@ -101,12 +101,20 @@ func ReadCounts(meta map[string]string) (Counts, error) {
 	return c, nil
 }
 
-func writePairs(dir string, rows []table.Pair, counts Counts) error {
+func (c Config) writePairs(dir string, rows []table.Pair, counts Counts) error {
 	text, err := json.Marshal(counts)
 	if err != nil {
 		return err
 	}
-	return table.WriteAll(dir, map[string]string{countsKey: string(text)}, rows)
+	meta := map[string]string{countsKey: string(text)}
+	if len(c.Wording.Names) > 0 {
+		names, err := json.Marshal(c.Wording.Names)
+		if err != nil {
+			return err
+		}
+		meta[table.GoalNames] = string(names)
+	}
+	return table.WriteAll(dir, meta, rows)
 }
 
 func prompter(c Config, dir string) (*chat.Prompter, error) {

@@ -144,10 +144,8 @@ func (o outcomes) note(at []int, losses, logps []float32) {
 // count fills the step's metrics, or names the first row whose loss is not
 // finite.
 func (t *trainer) count(rows []row, seen outcomes, common Batch, m *Step) error {
-	scale, n := t.config.Beta, len(rows)
-	if scale == 0 {
-		scale = 1 // the loss reads no beta, and none was set
-	}
+	scale, n := t.scale(), len(rows)
+	all := tally{}
 	for i, r := range rows {
 		good, bad := float64(seen[n+i]), float64(seen[2*n+i])
 		if !torch.Finite(float64(seen[i])) {
@@ -155,11 +153,16 @@ func (t *trainer) count(rows []row, seen outcomes, common Batch, m *Step) error 
 		}
 		m.Tokens += int64(r.fork().Len())
 		m.NLL -= good * common.PerToken / float64(n)
+		x := result{loss: float64(seen[i]), chosen: good, rejected: bad, lift: good - float64(r.refChosen), fall: bad - float64(r.refRejected)}
 		if t.mean() {
-			good, bad = good/float64(len(r.chosen)), bad/float64(len(r.rejected))
+			x.chosen, x.rejected = good/float64(len(r.chosen)), bad/float64(len(r.rejected))
+			x.lift, x.fall = x.chosen, x.rejected
 		}
-		m.add(scale, float64(seen[i]), good, bad, float64(r.refChosen), float64(r.refRejected), float64(n))
+		x.good, x.bad = scale*x.lift, scale*x.fall
+		m.add(x, float64(n))
+		all.row(r, x, t.needs, t.attributes)
 	}
+	m.More = all.means()
 	return nil
 }
 

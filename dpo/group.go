@@ -77,6 +77,7 @@ func (j job) follow(ctx context.Context) error {
 			return err
 		}
 		t := &trainer{objective: o, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, params, c.DPO), group: torch.GroupOf(ctx)}
+		t.attributes = attributes(j.Inputs[2:])
 		return t.resume(ctx, s, j.From, func() error { return nil })
 	})
 }

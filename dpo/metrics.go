@@ -3,9 +3,12 @@ package dpo
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // MetricsFile is where a trained policy's folder keeps its curve.
@@ -31,20 +34,83 @@ type Step struct {
 	KL           float64 `json:"kl,omitempty"`      // kto's z
 	Tokens       int64   `json:"num_tokens"`        // seen so far, prompts counted once a pair
 	Skipped      bool    `json:"skipped,omitempty"` // the loss or its gradient was not finite: nothing moved, and measures are 0
+
+	// More are measures that not every step has: kl/…, completions/…, ra/….
+	More map[string]float64 `json:"-"`
+	// Warnings are what this step is the first to show, in plain words, by name.
+	Warnings map[string]string `json:"warnings,omitempty"`
 }
 
-// add counts one pair of the step's n. Rewards are scale·(log π − log π_ref).
-func (m *Step) add(scale, loss, chosen, rejected, refChosen, refRejected, n float64) {
-	m.Loss += loss / n
-	good, bad := scale*(chosen-refChosen), scale*(rejected-refRejected)
-	m.Chosen += good / n
-	m.Rejected += bad / n
-	m.Margin += (good - bad) / n
-	m.ChosenLogp += chosen / n
-	m.RejectedLogp += rejected / n
-	if good > bad {
+// add counts one pair of the step's n.
+func (m *Step) add(x result, n float64) {
+	m.Loss += x.loss / n
+	m.Chosen += x.good / n
+	m.Rejected += x.bad / n
+	m.Margin += (x.good - x.bad) / n
+	m.ChosenLogp += x.chosen / n
+	m.RejectedLogp += x.rejected / n
+	if x.good > x.bad {
 		m.Accuracy += 1 / n
 	}
+}
+
+// plainStep is a Step without its methods.
+type plainStep Step
+
+// MarshalJSON puts More behind the other fields, in the order of their names.
+func (m Step) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(plainStep(m))
+	if err != nil || len(m.More) == 0 {
+		return text, err
+	}
+	more, err := json.Marshal(m.More)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(text[:len(text)-1], ','), more[1:]...), nil
+}
+
+func (m *Step) UnmarshalJSON(text []byte) error {
+	var all map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(text, (*plainStep)(m)), json.Unmarshal(text, &all)); err != nil {
+		return err
+	}
+	for name, raw := range all {
+		if !slices.ContainsFunc(moreNames, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
+			continue
+		}
+		var value float64
+		if err := json.Unmarshal(raw, &value); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if m.More == nil {
+			m.More = map[string]float64{}
+		}
+		m.More[name] = value
+	}
+	return nil
+}
+
+// moreNames is how the names in More begin.
+var moreNames = []string{"kl/", "completions/", "ra/"}
+
+// scalars are all numbers of a step by their names.
+func (m Step) scalars() (map[string]float64, error) {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]any
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, err
+	}
+	out := map[string]float64{}
+	for name, v := range all {
+		if x, ok := v.(float64); ok && name != "step" {
+			out[name] = x
+		}
+	}
+	return out, nil
 }
 
 func writeMetrics(path string, steps []Step) error {

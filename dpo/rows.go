@@ -21,6 +21,7 @@ type row struct {
 	refRejected      float32
 	refUnrelated     [2]float32
 	verdict
+	origin
 }
 
 // fork is the row's tokens, the prompt once.
@@ -97,7 +98,7 @@ func readRows(pairs iter.Seq2[table.Pair, error], maxLength int, alone bool) ([]
 		case len(chosen) < len(p.ChosenIDs) || len(rejected) < len(p.RejectedIDs):
 			c.Cut++
 		}
-		rows = append(rows, row{id: p.ID, prompt: p.PromptIDs, chosen: chosen, rejected: rejected, verdict: judge(p)})
+		rows = append(rows, row{id: p.ID, prompt: p.PromptIDs, chosen: chosen, rejected: rejected, verdict: judge(p), origin: originOf(p)})
 	}
 	c.Rows = len(rows)
 	if len(rows) == 0 {

@@ -3,7 +3,6 @@ package dpo
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -29,7 +28,7 @@ var Refs = flow.Kind[RefsConfig]{Name: "refs", Version: 3, Run: runRefs}
 // rows.json. The log-probabilities may be left out for losses that need no
 // reference. It keeps a checkpoint every SaveEvery steps, and one when its
 // context ends.
-var Train = flow.Kind[TrainConfig]{Name: "train", Version: 3, Run: runTrain}
+var Train = flow.Kind[TrainConfig]{Name: "train", Version: 4, Run: runTrain}
 
 // RowsFile is where a trained policy's folder keeps the [Counts] of its rows.
 const RowsFile = "rows.json"
@@ -147,7 +146,8 @@ func writeRefs(dir string, rows []row) error {
 }
 
 func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) error {
-	o, rows, counts, err := prepare(c, read(inputs(in)[2:]), in.At(1))
+	pairs := inputs(in)[2:]
+	o, rows, counts, err := prepare(c, read(pairs), in.At(1))
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,14 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 			return err
 		}
 		t := &trainer{objective: o, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, params, c.DPO), group: group}
+		t.attributes = attributes(pairs)
 		t.report = func(rows []row, step int, why error) error { return t.dump(ctx, c, out, f, rows, step, why) }
+		curve, err := newCurve(out.Dir())
+		if err != nil {
+			return err
+		}
+		defer curve.Close()
+		t.publish = curve.add
 		if err := t.resume(ctx, s, last, func() error { return t.checkpoint(out) }); err != nil {
 			return err
 		}
@@ -180,7 +187,7 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 		if err := t.savePolicy(out.Dir(), f); err != nil {
 			return err
 		}
-		return errors.Join(writeCounts(filepath.Join(out.Dir(), RowsFile), counts), writeMetrics(filepath.Join(out.Dir(), MetricsFile), t.history))
+		return writeCounts(filepath.Join(out.Dir(), RowsFile), counts)
 	})
 }
 

@@ -273,7 +273,7 @@ func TestInterruptedStage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"model.safetensors", MetricsFile} {
+		for _, name := range []string{"model.safetensors", MetricsFile, EventsFile} {
 			data, err := os.ReadFile(filepath.Join(dirs["policy"], name))
 			if err != nil {
 				t.Fatal(err)

@@ -23,6 +23,9 @@ type trainer struct {
 	group   *torch.Group // the processes that share each step
 	history []Step
 	report  func(rows []row, step int, why error) error // keeps a step that is not finite; nil: nobody does
+	publish func(Step) error                            // shows a step that is taken; nil: nobody does
+
+	attributes []string // what the numbers of goals are called, where they have several
 }
 
 // total is the number of steps of the whole training.
@@ -40,6 +43,13 @@ func (t *trainer) run(ctx context.Context, s *torch.Scope, save func() error) er
 	defer bar.Done()
 	bar.Skip(int64(len(t.history)))
 	saved := len(t.history)
+	for _, m := range t.history {
+		if t.publish != nil {
+			if err := t.publish(m); err != nil {
+				return err
+			}
+		}
+	}
 	var stopped error
 	for len(t.history) < t.total() {
 		m, err := t.step(ctx, s, len(t.history))
@@ -50,7 +60,11 @@ func (t *trainer) run(ctx context.Context, s *torch.Scope, save func() error) er
 		if err != nil {
 			return fmt.Errorf("step %d of %d: %w", len(t.history)+1, t.total(), err)
 		}
+		m.Warnings = t.warnings(m)
 		t.history = append(t.history, m)
+		if err := t.show(ctx, m); err != nil {
+			return err
+		}
 		bar.Add(1)
 		if done := len(t.history); done%t.config.SaveEvery == 0 && done < t.total() {
 			if err := save(); err != nil {

@@ -7,6 +7,10 @@ const (
 	KindGoalRejected = "goal_rejected" // goal = the worse response's score, order swapped
 )
 
+// GoalNames is where a pairs table's metadata lists, as JSON, what the numbers
+// of a goal are called.
+const GoalNames = "goal_names"
+
 // A Pair is one training row. Chosen and rejected are as the trainer sees
 // them: in a goal_rejected row, chosen is the response with the lower score.
 type Pair struct {

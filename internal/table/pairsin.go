@@ -16,7 +16,7 @@ var pairColumns = columns{
 	need: []string{"chosen_ids", "chosen"},
 	also: []string{
 		"prompt_ids", "rejected_ids", "reward_chosen", "reward_rejected", "win_chosen", "win_rejected",
-		"prompt", "rejected", "score_chosen", "score_rejected", "pair_id", "prompt_id",
+		"prompt", "rejected", "score_chosen", "score_rejected", "pair_id", "prompt_id", "kind", "goal",
 	},
 }
 
@@ -33,8 +33,9 @@ var pairColumns = columns{
 //
 // reward_chosen and reward_rejected, or score_chosen and score_rejected, fill
 // the rewards, win_chosen and win_rejected the probabilities of being preferred;
-// without them these are NaN. A pair without pair_id takes its
-// row's number. Errors are as those of [PromptReader.Rows].
+// without them these are NaN. A row whose kind is goal_chosen or goal_rejected
+// has its goal in goal, a number or a list; any other is plain. A pair without
+// pair_id takes its row's number. Errors are as those of [PromptReader.Rows].
 func ReadPairs(path string) iter.Seq2[Pair, error] {
 	if isPairTable(path) {
 		return readPairTable(path)
@@ -98,6 +99,9 @@ func parsePair(cols map[string]any) (Pair, error) {
 	if p.WinRejected, err = reward(cols, "win_rejected"); err != nil {
 		return p, err
 	}
+	if err = p.parseGoal(cols); err != nil {
+		return p, err
+	}
 	if cols["chosen_ids"] == nil {
 		return p, p.parseText(cols)
 	}
@@ -107,6 +111,27 @@ func parsePair(cols map[string]any) (Pair, error) {
 		}
 	}
 	return p, nil
+}
+
+// parseGoal reads the goal, a number or several, of a row that says to have one
+// by its kind.
+func (p *Pair) parseGoal(cols map[string]any) error {
+	if kind := cols["kind"]; kind != KindGoalChosen && kind != KindGoalRejected {
+		return nil
+	}
+	p.Kind = cols["kind"].(string)
+	goal, ok := cols["goal"].([]any)
+	if !ok {
+		goal = []any{cols["goal"]}
+	}
+	for _, v := range goal {
+		g, err := numberOf(v)
+		if err != nil {
+			return fmt.Errorf("goal: %w", err)
+		}
+		p.Goal = append(p.Goal, g)
+	}
+	return nil
 }
 
 // reward reads the first of the named columns that is there.
