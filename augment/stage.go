@@ -19,7 +19,7 @@ import (
 
 // Stage reads prompts, samples, their scores on 1–10 and the policy's folder,
 // whose tokenizer and template render the prompts, and writes a pairs table.
-var Stage = flow.Kind[Config]{Name: "augment", Version: 5, Run: run}
+var Stage = flow.Kind[Config]{Name: "augment", Version: 6, Run: run}
 
 // A Config is what pairs depend on besides what the stage reads.
 type Config struct {

@@ -58,7 +58,7 @@ func checkPairs(path string) error { return badRows(path, table.ReadPairs(path))
 
 // pairsStage reads pairs in any layout and a model folder, and writes a pairs
 // table with ids of that model.
-var pairsStage = flow.Kind[pairsConfig]{Name: "pairs", Version: 1, Run: runPairs}
+var pairsStage = flow.Kind[pairsConfig]{Name: "pairs", Version: 2, Run: runPairs}
 
 type pairsConfig struct {
 	MaxPrompt int `json:"dpo.max_prompt_length"`
@@ -75,7 +75,11 @@ func runPairs(ctx context.Context, c pairsConfig, in flow.In, out *flow.Out) err
 		return err
 	}
 	enc := &pairEncoder{text: text{folder: f}, maxPrompt: c.MaxPrompt, plain: arePlain(in.At(0))}
-	w, err := table.Create[table.Pair](out.Dir(), nil)
+	meta := map[string]string{}
+	if t, err := table.Open[table.Pair](in.At(0)); err == nil && t.Meta()[table.GoalNames] != "" {
+		meta[table.GoalNames] = t.Meta()[table.GoalNames]
+	}
+	w, err := table.Create[table.Pair](out.Dir(), meta)
 	if err != nil {
 		return err
 	}

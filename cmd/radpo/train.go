@@ -24,6 +24,8 @@ func trainVerb() *cobra.Command {
 		Short: "Train on pairs: a model folder with metrics.jsonl",
 		Long: `Trains the model on pairs and writes a model folder that transformers loads, with
 metrics.jsonl, one object a step under TRL's names; grad_norm is before clipping.
+The same numbers lie beside it as events for tensorboard --logdir, and both grow as
+steps end; docs/training.md lists them, and what the training is warned of.
 Settings are those under dpo., with seed, dtype (default: the folder's own) and
 device. dpo.loss names one of the losses of docs/losses.md, or a sum such as
 sigmoid+sft; each reads keys of its own and has its own defaults. The reference is
