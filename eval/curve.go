@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 )
 
 // A Curve is one training, step by step.
@@ -14,14 +16,15 @@ type Curve struct {
 	Steps []Step
 }
 
-// A Step is one line of a metrics.jsonl: its step, and every other number of
-// it by TRL's name (loss, grad_norm, rewards/margins, …).
+// A Step is one line of a metrics.jsonl: its step, every other number of it by
+// TRL's name (loss, grad_norm, rewards/margins, …), and what it warns of.
 type Step struct {
-	Step   int64
-	Values map[string]float64
+	Step     int64
+	Values   map[string]float64
+	Warnings []string
 }
 
-// maxLine bounds a line of metrics.jsonl; the trainer's have about 400 bytes.
+// maxLine bounds a line of metrics.jsonl; the trainer's have a few thousand bytes.
 const maxLine = 1 << 20
 
 // ReadCurve reads a metrics.jsonl. Entries of a line that are not numbers are
@@ -63,6 +66,11 @@ func parseStep(line []byte) (Step, error) {
 			s.Values[k] = f
 		}
 	}
+	if warnings, ok := fields["warnings"].(map[string]any); ok {
+		for _, name := range slices.Sorted(maps.Keys(warnings)) {
+			s.Warnings = append(s.Warnings, fmt.Sprint(warnings[name]))
+		}
+	}
 	step, ok := s.Values["step"]
 	if !ok || step < 0 || step > 1<<53 || step != math.Trunc(step) {
 		return Step{}, fmt.Errorf("step: want a whole number, have %v", fields["step"])
@@ -80,7 +88,7 @@ func (s *sheet) ends(c Curve) {
 	}
 	last := c.Steps[len(c.Steps)-max(1, len(c.Steps)/10):]
 	s.fixed("train/"+c.Name+"/steps", float64(c.Steps[len(c.Steps)-1].Step), int64(len(c.Steps)))
-	for _, key := range []string{"loss", "grad_norm", "rewards/accuracies", "rewards/margins", "logps/chosen", "logps/rejected"} {
+	for _, key := range []string{"loss", "grad_norm", "rewards/accuracies", "rewards/margins", "logps/chosen", "logps/rejected", "kl/k1", "kl/k2"} {
 		sum, n := 0.0, 0
 		for _, step := range last {
 			if v, ok := step.Values[key]; ok {

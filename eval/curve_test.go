@@ -12,14 +12,42 @@ import (
 func TestReadCurve(t *testing.T) {
 	got, err := eval.ReadCurve("iter-1", strings.NewReader(`{"step":1,"loss":0.69,"rewards/margins":0,"note":"warm-up"}
 
-{"step":3,"loss":0.5,"rewards/margins":0.25}
+{"step":3,"loss":0.5,"rewards/margins":0.25,"warnings":{"stuck":"it stays","floor":"it is down"}}
 `))
 	want := eval.Curve{Name: "iter-1", Steps: []eval.Step{
 		{Step: 1, Values: map[string]float64{"loss": 0.69, "rewards/margins": 0}},
-		{Step: 3, Values: map[string]float64{"loss": 0.5, "rewards/margins": 0.25}},
+		{Step: 3, Values: map[string]float64{"loss": 0.5, "rewards/margins": 0.25}, Warnings: []string{"it is down", "it stays"}},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestTrainingInReport: the page has the paper's figure 3 over steps, the KL of
+// each training and what it was warned of.
+func TestTrainingInReport(t *testing.T) {
+	c, err := eval.ReadCurve("iter-1", strings.NewReader(`{"step":1,"ra/rejected-high/logps/rejected":-20,"kl/k1":0,"kl/k2":0}
+{"step":2,"ra/rejected-high/logps/rejected":-28,"kl/k1":1.5,"kl/k2":2,"warnings":{"chosen-falling":"they fall"}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := eval.Input{Title: "x", Curves: []eval.Curve{c}}
+	ms, err := eval.Measures(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page strings.Builder
+	if err := eval.WriteHTML(&page, in, ms); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Rejected answers of score 5 or more", "KL to the reference", "Training iter-1, from step 2: they fall.", "train/iter-1/kl/k1"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page.String(), "Rejected answers of lower score") {
+		t.Error("there is a figure of what no step has")
 	}
 }
 

@@ -172,6 +172,9 @@ func curveFigures(in Input) []figure {
 		{"Reward margin", "rewards/margins", ""},
 		{"Pair accuracy", "rewards/accuracies", ""},
 		{"Log-probability: chosen, and rejected (dashed)", "logps/chosen", "logps/rejected"},
+		{"Rejected answers of score " + number(GoodScore, 0) + " or more: log-probability, and asked for (dashed)", "ra/rejected-high/logps/rejected", "ra/rejected-high/logps/chosen"},
+		{"Rejected answers of lower score: log-probability, and asked for (dashed)", "ra/rejected-low/logps/rejected", "ra/rejected-low/logps/chosen"},
+		{"KL to the reference: k1, and k2 (dashed)", "kl/k1", "kl/k2"},
 		{"Gradient norm", "grad_norm", ""},
 		{"Learning rate", "learning_rate", ""},
 	} {

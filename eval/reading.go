@@ -30,6 +30,7 @@ func read(in Input, b book) reading {
 	r.text(in.Policies, b)
 	r.steps(in.Policies, b)
 	r.servers(in.Policies)
+	r.warned(in.Curves)
 	r.mind("The intervals are over held-out prompts of this one run. They say nothing about other training seeds.")
 	return r
 }
@@ -38,6 +39,17 @@ func read(in Input, b book) reading {
 func (r *reading) servers(policies []Policy) {
 	if slices.ContainsFunc(policies, func(p Policy) bool { return p.Retokenised }) {
 		r.mind("The servers that sampled gave text without token ids. It was tokenised again: the ids need not be those that were drawn, and have no log-probabilities.")
+	}
+}
+
+// warned repeats what trainings warned of.
+func (r *reading) warned(curves []Curve) {
+	for _, c := range curves {
+		for _, s := range c.Steps {
+			for _, w := range s.Warnings {
+				r.mind("Training %s, from step %d: %s.", c.Name, s.Step, w)
+			}
+		}
 	}
 }
 
