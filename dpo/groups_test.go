@@ -16,7 +16,9 @@ import (
 // TestTally: the measures of a step's groups, by kind, goal and score of the
 // answer that the ranker likes less.
 func TestTally(t *testing.T) {
-	of := func(p table.Pair) row { return row{chosen: make([]int32, 3), rejected: make([]int32, 5), origin: originOf(p)} }
+	of := func(p table.Pair) row {
+		return row{chosen: make([]int32, 3), rejected: make([]int32, 5), origin: originOf(p)}
+	}
 	rows := []row{
 		of(table.Pair{Kind: table.KindPlain, RewardChosen: 8, RewardRejected: 5}),
 		of(table.Pair{Kind: table.KindGoalChosen, Goal: []float64{7.4}, RewardChosen: 7.4, RewardRejected: 2}),
