@@ -4,40 +4,45 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/rs/zerolog"
 
-	"radpo/configs"
 	"radpo/internal/flow"
 	"radpo/internal/hf"
 	"radpo/internal/model"
 	"radpo/internal/torch"
 )
 
-// dump keeps a step whose loss or gradient is not finite, numbered from 1, as a
-// part: its pairs, the reference's log-probabilities of them and the policy
-// that met them; and logs the command that repeats the step. The newest such
-// part is kept. With LoRA the policy is not, so there is no command.
-func (t *trainer) dump(ctx context.Context, c TrainConfig, out *flow.Out, base *hf.Folder, rows []row, step int, why error) error {
+// What a part of a step that is not finite holds, beside metrics.jsonl with the
+// steps before it.
+const (
+	jobFile   = "job.json"    // the training as processes are told of it
+	faultFile = "pairs.jsonl" // the step's pairs, to look at
+	policyDir = "policy"      // the policy that met them, or
+	factorDir = AdapterFolder // with LoRA, its change of where it started
+)
+
+// A keeper is what steps that are not finite are kept with.
+type keeper struct {
+	*trainer
+	job  job
+	out  *flow.Out
+	base *hf.Folder // of the policy, for files that its weights do not have
+}
+
+// keep makes a step, numbered from 1, a part and logs the command that takes it
+// again. The newest such part is kept.
+func (t keeper) keep(ctx context.Context, rows []row, step int, why error) error {
 	part := fmt.Sprintf("%s%08d", faultPart, step)
-	err := out.Commit(part, func(dir string) error {
-		if err := writeFault(filepath.Join(dir, "pairs.jsonl"), rows, step, c.Seed, why); err != nil {
-			return err
-		}
-		if err := writeRefs(filepath.Join(dir, "refs"), rows); err != nil || c.LoRA.Rank > 0 {
-			return err
-		}
-		return model.Save(filepath.Join(dir, "policy"), base, t.policy)
-	})
-	if err != nil {
+	dir, _ := t.out.Part(part)
+	if err := t.out.Commit(part, func(dir string) error { return t.write(dir, rows, step, why) }); err != nil {
 		return err
 	}
-	dir, _ := out.Part(part)
 	skipped := 1
 	for _, m := range t.history {
 		if m.Skipped {
@@ -45,19 +50,94 @@ func (t *trainer) dump(ctx context.Context, c TrainConfig, out *flow.Out, base *
 		}
 	}
 	event := zerolog.Ctx(ctx).Warn().Int("step", step).Str("kept", dir)
-	if c.NonFinite == "skip" {
+	if t.config.NonFinite == "skip" {
 		event = event.Int("skipped", skipped)
 	}
-	if c.LoRA.Rank == 0 {
-		event = event.Str("repeat", c.replay(dir, len(rows)))
-	}
-	event.Msg(why.Error())
-	return prune(out, faultPart, 1)
+	event.Str("repeat", "radpo replay "+dir).Msg(why.Error())
+	return prune(t.out, faultPart, 1)
 }
 
-// writeFault writes rows as pairs that [table.ReadPairs] reads, with where they
+// write fills dir with all that the step depends on and the run folder may not
+// have: weights, and the steps before.
+func (t keeper) write(dir string, rows []row, step int, why error) error {
+	j := t.job
+	j.Inputs = slices.Clone(j.Inputs)
+	for i, path := range j.Inputs {
+		if path == "" {
+			continue
+		}
+		var err error
+		if j.Inputs[i], err = filepath.Abs(path); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(os.WriteFile(filepath.Join(dir, jobFile), append(text, '\n'), 0o644), writeMetrics(filepath.Join(dir, MetricsFile), t.history),
+		writePairs(filepath.Join(dir, faultFile), rows, step, j.Config.Seed, why))
+	if err != nil {
+		return err
+	}
+	if lora := t.config.LoRA; lora.Rank > 0 {
+		return model.SaveLoRA(filepath.Join(dir, factorDir), adapter(lora), t.params)
+	}
+	return model.Save(filepath.Join(dir, policyDir), t.base, t.policy)
+}
+
+// Replay takes the step again that a part at dir keeps: it ends in the same
+// words, or in what the step comes to. The inputs of the training, the same
+// device and the same number of threads must be there.
+func Replay(ctx context.Context, dir string) (m Step, err error) {
+	var j job
+	text, err := os.ReadFile(filepath.Join(dir, jobFile))
+	if err == nil {
+		err = json.Unmarshal(text, &j)
+	}
+	if err != nil || len(j.Inputs) < 3 {
+		return m, errors.Join(fmt.Errorf("%s keeps no step that was not finite", dir), err)
+	}
+	history, err := readMetrics(filepath.Join(dir, MetricsFile))
+	if err != nil {
+		return m, err
+	}
+	if j.Config.NonFinite = "halt"; j.Config.LoRA.Rank == 0 {
+		j.Inputs[0] = filepath.Join(dir, policyDir)
+	}
+	err = j.join(ctx, func(s *torch.Scope, t *trainer) error {
+		if j.Config.LoRA.Rank > 0 {
+			if err := t.takeFactors(s, filepath.Join(dir, factorDir)); err != nil {
+				return err
+			}
+		}
+		t.history = history
+		m, err = t.step(ctx, s, len(history))
+		return err
+	})
+	if err != nil {
+		return m, fmt.Errorf("step %d: %w", len(history)+1, err)
+	}
+	return m, nil
+}
+
+// takeFactors puts the change at dir in place of the one that the policy has.
+func (t *trainer) takeFactors(s *torch.Scope, dir string) error {
+	f, err := hf.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	factors, err := model.OpenLoRA(s, t.policy, f)
+	if err == nil {
+		t.opt = newOptimizer(s, factors, t.config)
+	}
+	return err
+}
+
+// writePairs writes rows as pairs that [table.ReadPairs] reads, with where they
 // come from and what was not finite.
-func writeFault(path string, rows []row, step int, seed int64, why error) error {
+func writePairs(path string, rows []row, step int, seed int64, why error) error {
 	var b bytes.Buffer
 	for _, r := range rows {
 		line := map[string]any{
@@ -77,38 +157,4 @@ func writeFault(path string, rows []row, step int, seed int64, why error) error 
 		b.Write(append(text, '\n'))
 	}
 	return os.WriteFile(path, b.Bytes(), 0o644)
-}
-
-// replay is the command that takes the step again that dir keeps, alone.
-func (c TrainConfig) replay(dir string, rows int) string {
-	d := c.DPO
-	d.Batch, d.Epochs, d.Order, d.NonFinite = rows, 1, "given", "halt"
-	usual, err := configs.Override(configs.Default(), []string{"dpo.loss=" + d.Loss})
-	if err != nil {
-		usual = configs.Default() // every key is then named
-	}
-	d.MaxPromptLength, d.Start, d.Reference, d.Data = usual.DPO.MaxPromptLength, usual.DPO.Start, usual.DPO.Reference, usual.DPO.Data
-	command := []string{"radpo", "train", "--model", filepath.Join(dir, "policy"), "--pairs", filepath.Join(dir, "pairs.jsonl"), "--refs", filepath.Join(dir, "refs"),
-		"--out", "repeated", "--set", "dtype=" + c.DType, "--set", "device=" + c.Device}
-	values, defaults := keys(d), keys(usual.DPO)
-	names := []string{"loss"}
-	for name, value := range values {
-		if name != "loss" && !bytes.Equal(value, defaults[name]) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names[1:])
-	for _, name := range names {
-		command = append(command, "--set", fmt.Sprintf("dpo.%s=%s", name, strings.Trim(string(values[name]), `"`)))
-	}
-	return strings.Join(command, " ")
-}
-
-// keys are the settings of d by name, as JSON.
-func keys(d configs.DPO) (m map[string]json.RawMessage) {
-	text, err := json.Marshal(d)
-	if err == nil {
-		_ = json.Unmarshal(text, &m) // an object, just written
-	}
-	return m
 }

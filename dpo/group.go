@@ -66,6 +66,14 @@ func Follow(ctx context.Context) error {
 }
 
 func (j job) follow(ctx context.Context) error {
+	return j.join(ctx, func(s *torch.Scope, t *trainer) error {
+		t.group = torch.GroupOf(ctx)
+		return t.resume(ctx, s, j.From, func() error { return nil })
+	})
+}
+
+// join calls fn with a trainer as the job has it, before its first step.
+func (j job) join(ctx context.Context, fn func(*torch.Scope, *trainer) error) error {
 	c := TrainConfig(j.Config)
 	o, rows, _, err := prepare(c, read(j.Inputs[2:]), j.Inputs[1])
 	if err != nil {
@@ -76,9 +84,9 @@ func (j job) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		t := &trainer{objective: o, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, params, c.DPO), group: torch.GroupOf(ctx)}
+		t := &trainer{objective: o, seed: c.Seed, policy: p, params: params, rows: rows, opt: newOptimizer(s, params, c.DPO)}
 		t.attributes = attributes(j.Inputs[2:])
-		return t.resume(ctx, s, j.From, func() error { return nil })
+		return fn(s, t)
 	})
 }
 

@@ -163,9 +163,10 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 		if err != nil {
 			return err
 		}
-		t := &trainer{objective: o, seed: c.Seed, policy: p, rows: rows, opt: newOptimizer(s, params, c.DPO), group: group}
+		t := &trainer{objective: o, seed: c.Seed, policy: p, params: params, rows: rows, opt: newOptimizer(s, params, c.DPO), group: group}
 		t.attributes = attributes(pairs)
-		t.report = func(rows []row, step int, why error) error { return t.dump(ctx, c, out, f, rows, step, why) }
+		k := keeper{trainer: t, job: job{Config: wholeConfig(c), Inputs: inputs(in)}, out: out, base: f}
+		t.report = func(rows []row, step int, why error) error { return k.keep(ctx, rows, step, why) }
 		curve, err := newCurve(out.Dir())
 		if err != nil {
 			return err
@@ -179,7 +180,11 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 			return err
 		}
 		if c.LoRA.Rank > 0 {
-			if err := model.SaveLoRA(filepath.Join(out.Dir(), AdapterFolder), adapter(c.LoRA), params); err != nil {
+			a := adapter(c.LoRA)
+			if !within(out.Dir(), f.Path()) {
+				a.Base, a.Revision = f.Found()
+			}
+			if err := model.SaveLoRA(filepath.Join(out.Dir(), AdapterFolder), a, params); err != nil {
 				return err
 			}
 			model.Merge(s, p)
@@ -207,6 +212,13 @@ func prepare(c TrainConfig, pairs iter.Seq2[table.Pair, error], refs string) (ob
 // AdapterFolder is where a policy that was trained by LoRA keeps its change, as
 // PEFT does. The policy's own weights have it merged.
 const AdapterFolder = "adapter"
+
+// within says whether path lies in the run folder that out is the work of:
+// artifacts have no names outside.
+func within(out, path string) bool {
+	run, err := filepath.Abs(filepath.Join(out, "..", "..", ".."))
+	return err == nil && strings.HasPrefix(path, run+string(filepath.Separator))
+}
 
 // trainable are p's weights, or the factors of a new change of them.
 func trainable(s *torch.Scope, p model.Policy, c TrainConfig) ([]model.Param, error) {

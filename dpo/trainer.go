@@ -18,6 +18,7 @@ type trainer struct {
 	objective
 	seed    int64
 	policy  model.Policy
+	params  []model.Param // what is trained of it: its weights, or factors of a change
 	rows    []row
 	opt     *optimizer
 	group   *torch.Group // the processes that share each step
@@ -97,7 +98,7 @@ func (t *trainer) step(ctx context.Context, s *torch.Scope, i int) (Step, error)
 		if m.GradNorm = t.opt.step(s, m.LearningRate); torch.Finite(m.GradNorm) {
 			return m, nil
 		}
-		err = notFinite(fmt.Sprintf("the gradient's norm is %v: lower dpo.learning_rate or dpo.beta", m.GradNorm))
+		err = notFinite(fmt.Sprintf("the gradient's norm is %v, of a loss of %v: lower dpo.learning_rate or dpo.beta", m.GradNorm, m.Loss))
 	}
 	if why := notFinite(""); !errors.As(err, &why) {
 		return m, err

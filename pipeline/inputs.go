@@ -19,9 +19,9 @@ import (
 
 // inputs are the paths of what a run starts from; "" for what it does without.
 type inputs struct {
-	model, reward, prompts string
-	asking                 configs.Ranker // the ranker that asks servers, readied
-	fleet                  string         // where the sampler keeps answers of servers
+	model, adapter, reward, prompts string
+	asking                          configs.Ranker // the ranker that asks servers, readied
+	fleet                           string         // where the sampler keeps answers of servers
 }
 
 // resolve finds and checks everything that the run reads, before hours go into
@@ -29,7 +29,8 @@ type inputs struct {
 func resolve(c configs.Config, dir string) (inputs, error) {
 	var in inputs
 	var errs [5]error
-	in.model, errs[0] = resolveModel(c.Model, filepath.Join(dir, "builtin", "policy"), checkPolicy)
+	policy, err := resolveAdapted(c.Model, "", filepath.Join(dir, "builtin", "policy"), checkPolicy)
+	in.model, in.adapter, errs[0] = policy.model, policy.adapter, err
 	if c.Ranker.Model != "" {
 		in.reward, errs[1] = resolveModel(c.Ranker.Model, filepath.Join(dir, "builtin", "reward"), checkReward(c.Ranker.Kind))
 	}
@@ -47,18 +48,35 @@ func resolve(c configs.Config, dir string) (inputs, error) {
 // resolveModel is the path of a model folder: of the one that the binary
 // brings along, laid out at builtin, or of the named one.
 func resolveModel(name, builtin string, check func(*hf.Folder) error) (string, error) {
+	p, err := resolveAdapted(name, "", builtin, check)
+	if err == nil && p.adapter != "" {
+		err = fmt.Errorf("%s is an adapter, and a model is wanted here: merge it first, radpo merge --model %s --out DIR", name, name)
+	}
+	return p.model, err
+}
+
+// resolveAdapted is where a model is that may have an adapter: the named one,
+// or, without a name, what name itself is an adapter of.
+func resolveAdapted(name, adapter, builtin string, check func(*hf.Folder) error) (place, error) {
 	if name == configs.BuiltIn {
 		if err := demo.Unpack(filepath.Base(builtin), builtin); err != nil {
-			return "", err
+			return place{}, err
 		}
 		name = builtin
 	}
-	f, err := hf.Open(name)
+	f, err := hf.OpenAdapted(name, adapter)
 	if err != nil {
-		return "", err
+		return place{}, err
 	}
 	defer f.Close()
-	return f.Path(), check(f)
+	p := place{model: f.Path()}
+	if f.Overlay() != nil {
+		p.adapter = f.Overlay().Path()
+		if _, _, err := f.Overlay().Adapter(); err != nil {
+			return p, err
+		}
+	}
+	return p, check(f)
 }
 
 func checkPolicy(f *hf.Folder) error { return errors.Join(model.CheckPolicy(f), checkText(f)) }

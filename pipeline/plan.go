@@ -25,7 +25,7 @@ type loop struct {
 // plan is the paper's loop, one line a stage.
 func plan(c configs.Config, in inputs) *loop {
 	l := &loop{Config: c, in: in}
-	base := l.source("model", in.model)
+	base := l.model("model", place{in.model, in.adapter})
 	reward := l.source("reward-model", in.reward)
 	prompts := l.add(promptStage.With(promptConfig{c.Prompts.Column, c.Prompts.HeldOut, c.Prompts.PerIteration, c.Iterations, c.Seed}, "prompts", l.source("prompts-file", in.prompts)))
 

@@ -26,7 +26,7 @@ func Settings(model string, sets []string) (configs.Config, error) {
 	c := configs.Default()
 	c.DType = "float32"
 	if model != "" && model != configs.BuiltIn {
-		f, err := hf.Open(model)
+		f, err := hf.OpenAdapted(model, "")
 		if err != nil {
 			return c, &InputError{err}
 		}
@@ -45,6 +45,7 @@ type Alone struct {
 	Config  configs.Config
 	Out     string
 	Model   string // folder, name in the cache, or "builtin"
+	Adapter string // folder of an adapter on it; empty: none, unless Model is one
 	Prompts string // JSONL, Parquet or Arrow file, or a prompts table
 }
 
@@ -107,13 +108,17 @@ func settle(store *flow.Store, dir, out string) error {
 	return errors.Join(parent.Sync(), parent.Close(), os.RemoveAll(store.Dir()))
 }
 
-// policy adds the model folder as a source.
+// policy adds the model folder as a source, or as what it is with its adapter.
 func (a Alone) policy(l *loop, check func(*hf.Folder) error) (string, error) {
-	path, err := resolveModel(a.Model, filepath.Join(workOf(a.Out), "builtin", "policy"), check)
+	p, err := a.place(check)
 	if err != nil {
 		return "", err
 	}
-	return l.source("model", path), nil
+	return l.model("model", p), nil
+}
+
+func (a Alone) place(check func(*hf.Folder) error) (place, error) {
+	return resolveAdapted(a.Model, a.Adapter, filepath.Join(workOf(a.Out), "builtin", "policy"), check)
 }
 
 // prompts adds the prompt file and the table that is made of it.

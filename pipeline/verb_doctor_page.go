@@ -104,7 +104,7 @@ func (d *Diagnosis) purpose() string {
 	case d.Use == "policy":
 		return "a policy: " + d.Config
 	case d.Use == "adapter":
-		return "an adapter, to be merged into its base: PEFT's merge_and_unload, then save_pretrained"
+		return "an adapter: --model or --adapter of the verbs; radpo merge works it into its model, as PEFT's merge_and_unload"
 	case d.Use == "tokenizer" && d.Config == "":
 		return "a tokenizer alone: radpo tokenize --model " + d.Name
 	case d.Use == "tokenizer":

@@ -14,14 +14,15 @@ import (
 
 // A Model is the model folder that a verb works on.
 type Model struct {
-	Dir    string // a folder, or a name in the Hugging Face cache
-	DType  string // float32 or bfloat16; empty: the folder's own, else float32
-	Device string // auto, cpu or cuda
+	Dir     string // a folder, or a name in the Hugging Face cache
+	Adapter string // folder of an adapter on it; empty: none, unless Dir is one
+	DType   string // float32 or bfloat16; empty: the folder's own, else float32
+	Device  string // auto, cpu or cuda
 }
 
 // with opens the folder and calls fn with it and its torch dtype.
 func (m Model) with(fn func(*hf.Folder, torch.DType) error) error {
-	f, err := hf.Open(m.Dir)
+	f, err := hf.OpenAdapted(m.Dir, m.Adapter)
 	if err != nil {
 		return &InputError{err}
 	}

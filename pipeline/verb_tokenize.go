@@ -33,7 +33,7 @@ func (r tokenizeRow) check() error {
 // parsed and none are added; a conversation begins with exactly one BOS. Of
 // the model folder only the tokenizer's files are needed.
 func Tokenize(ctx context.Context, m Model, in Lines, out io.Writer) error {
-	f, err := hf.Open(m.Dir)
+	f, err := hf.OpenAdapted(m.Dir, m.Adapter)
 	if err != nil {
 		return &InputError{err}
 	}

@@ -33,7 +33,9 @@ func ShowTokens(dir, stage string, v TokenView, w io.Writer) error {
 			return err
 		}
 		limit = c.DPO.MaxLength
-		v.Model, err = resolveModel(cmp.Or(v.Model, c.Model), filepath.Join(dir, "builtin", "policy"), func(*hf.Folder) error { return nil })
+		var p place
+		p, err = resolveAdapted(cmp.Or(v.Model, c.Model), "", filepath.Join(dir, "builtin", "policy"), func(*hf.Folder) error { return nil })
+		v.Model = p.model
 		if err == nil {
 			dir, err = newestOf(dir, stage)
 		}

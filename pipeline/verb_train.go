@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 
@@ -30,11 +31,11 @@ func (a Alone) Train(ctx context.Context, pairs, reference, refs string) error {
 		}
 		against := policy
 		if reference != "" {
-			path, err := resolveModel(reference, filepath.Join(workOf(a.Out), "builtin", "policy"), model.CheckPolicy)
+			p, err := resolveAdapted(reference, "", filepath.Join(workOf(a.Out), "builtin", "policy"), model.CheckPolicy)
 			if err != nil {
 				return "", err
 			}
-			against = l.source("reference", path)
+			against = l.model("reference", p)
 		}
 		if err := checkPairs(pairs); err != nil {
 			return "", err
@@ -51,6 +52,16 @@ func (a Alone) Train(ctx context.Context, pairs, reference, refs string) error {
 		zerolog.Ctx(ctx).Info().Interface("pairs", rows).Msg("trained")
 		return g.path("policy"), err
 	})
+}
+
+// Replay takes the step again that a training kept at dir since it was not
+// finite, and writes what it comes to.
+func Replay(ctx context.Context, dir string, out io.Writer) error {
+	m, err := dpo.Replay(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(m)
 }
 
 // checkPairs reads the whole file and lists its bad rows.

@@ -40,6 +40,11 @@ func (a *alone) model(cmd *cobra.Command, usage string) {
 	cmd.Flags().StringVarP(&a.Model, "model", "m", "", usage)
 }
 
+// adapter is for verbs that read the policy's weights.
+func (a *alone) adapter(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.Adapter, "adapter", "", "folder of a LoRA adapter on the model, as PEFT saves them; --model may be one itself")
+}
+
 func (a *alone) prompts(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.Prompts, "prompts", "", "JSONL, Parquet or Arrow file, or a prompts table (required)")
 }

@@ -96,9 +96,9 @@ func command(threads *int) *cobra.Command {
 		}
 	}
 	add(loopVerbs, runVerb(), planVerb(), reportVerb(), showVerb(), verifyVerb(), initVerb())
-	add(stageVerbs, sampleVerb(), rankVerb(), augmentVerb(), trainVerb(), evalVerb())
+	add(stageVerbs, sampleVerb(), rankVerb(), augmentVerb(), trainVerb(), replayVerb(), evalVerb())
 	add(lineVerbs, generateVerb(), logprobsVerb(), tokenizeVerb(), scoreVerb(), serveVerb(), chatVerb())
-	add(modelVerbs, doctorVerb(), downloadVerb())
+	add(modelVerbs, doctorVerb(), downloadVerb(), mergeVerb())
 	return root
 }
 

@@ -31,6 +31,7 @@ Scores map to 1-10 by settings under scale., fitted to these answers or, with
 			return stage.Eval(cmd.Context(), reward, fitted, cmd.OutOrStdout())
 		},
 	}
+	a.adapter(cmd)
 	a.model(cmd, "policy folder, or name in the Hugging Face cache (required)")
 	a.prompts(cmd)
 	cmd.Flags().StringVar(&reward, "ranker", "", "reward model folder, or name in the Hugging Face cache")

@@ -20,6 +20,7 @@ type lines struct {
 
 func (l *lines) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&l.model.Dir, "model", "m", "", "model folder, or name in the Hugging Face cache")
+	cmd.Flags().StringVar(&l.model.Adapter, "adapter", "", "folder of a LoRA adapter on it, as PEFT saves them; --model may be one itself")
 	cmd.Flags().StringVar(&l.input, "input", "-", "JSON lines to read; - is stdin")
 	cmd.Flags().StringVar(&l.output, "output", "-", "file to write, whole or not at all; - is stdout")
 	cmd.Flags().StringVar(&l.model.DType, "dtype", "", "float32 or bfloat16 (default: the folder's own, else float32)")

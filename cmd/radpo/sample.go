@@ -35,6 +35,7 @@ serve that folder; sampler.remote.key_env names the variable with their key.` + 
 			return stage.Sample(cmd.Context(), asked)
 		},
 	}
+	a.adapter(cmd)
 	a.model(cmd, "policy folder, or name in the Hugging Face cache (required)")
 	a.prompts(cmd)
 	cmd.Flags().StringArrayVar(&goals, "goal", nil, "score to ask for, or one an attribute as 8,9; may repeat")

@@ -50,8 +50,12 @@ that cannot teach are dropped and counted by cause in rows.json: an empty respon
 two equal ones, a prompt that alone fills dpo.max_length.
 
 A step whose loss or gradient is not finite ends the training, or is left out with
-dpo.non_finite=skip. Its pairs and the policy that met them are kept in OUT.work
-until the training is done, and the log has the command that repeats it.` + together + resuming,
+dpo.non_finite=skip. Its pairs and the weights that met them are kept in OUT.work
+until the training is done, and the log has the command that repeats it, radpo replay.
+
+--model may be a LoRA adapter that PEFT saved, or have one as --adapter: training
+starts from the merged model. So may --reference: with dpo.lora.rank, the reference is the
+model that training starts from (its adapter off), unless named.` + together + resuming,
 		Example: "  radpo train --model DIR --pairs pairs.jsonl --out policy --set dpo.beta=0.1 --set dpo.learning_rate=1e-6",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,6 +66,7 @@ until the training is done, and the log has the command that repeats it.` + toge
 			return pipeline.Together(cmd.Context(), func(ctx context.Context) error { return stage.Train(ctx, pairs, reference, refs) })
 		},
 	}
+	a.adapter(cmd)
 	a.model(cmd, "policy folder to start from, or name in the Hugging Face cache (required)")
 	cmd.Flags().StringVar(&pairs, "pairs", "", "pairs table, JSONL, Parquet or Arrow file (required)")
 	cmd.Flags().StringVar(&reference, "reference", "", "reference policy folder (default: --model)")

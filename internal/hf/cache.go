@@ -70,6 +70,16 @@ func findCached(text string) (string, error) {
 	return dir, err
 }
 
+// Found is how another finds f: its name in the Hub and its commit, or the
+// absolute path of a folder that lies elsewhere.
+func (f *Folder) Found() (name, revision string) {
+	repo, cached := strings.CutPrefix(filepath.Base(f.root.Name()), "models--")
+	if sha := filepath.Base(f.Path()); cached && IsCommit(sha) {
+		return strings.Replace(repo, "--", "/", 1), sha
+	}
+	return f.Path(), ""
+}
+
 // resolve is the commit that a revision stands for in a cached repository.
 func (n Name) resolve(repo string) (string, error) {
 	if IsCommit(n.Revision) {

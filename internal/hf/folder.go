@@ -22,6 +22,7 @@ type Folder struct {
 	dir  string   // the folder below root
 	load func() ([]Tensor, error)
 
+	overlay *Folder // an adapter; nil: none
 	mapped []*File // what load opened, in its order
 }
 
@@ -79,6 +80,9 @@ func (f *Folder) Path() string { return filepath.Join(f.root.Name(), filepath.Fr
 func (f *Folder) Close() error {
 	f.load = func() ([]Tensor, error) { return nil, fmt.Errorf("model %s: %w", f.name, os.ErrClosed) }
 	errs := []error{f.root.Close()}
+	if f.overlay != nil {
+		errs = append(errs, f.overlay.Close())
+	}
 	for _, file := range f.mapped {
 		errs = append(errs, file.Close())
 	}

@@ -97,7 +97,7 @@ func byName(f *hf.Folder) (map[string]hf.Tensor, error) {
 	return tensors, err
 }
 
-// bind fills the weights of m from f.
+// bind fills the weights of m from f, its overlay's changes worked in.
 func bind(s *torch.Scope, f *hf.Folder, m any, d torch.DType, trainable bool, extra ...string) error {
 	tensors, err := match(f, m, extra...)
 	if err != nil {
@@ -106,7 +106,13 @@ func bind(s *torch.Scope, f *hf.Folder, m any, d torch.DType, trainable bool, ex
 	for _, p := range Params(m) {
 		p.Weight.Tensor = load(s, tensors[p.Name], *p.Weight, d, trainable)
 	}
-	return nil
+	if f.Overlay() == nil {
+		return nil
+	}
+	if _, err = OpenLoRA(s, m, f.Overlay()); err == nil {
+		Merge(s, m)
+	}
+	return err
 }
 
 // list joins faults, the first ten.

@@ -23,24 +23,21 @@ type namedLinear struct {
 	linear *nn.Linear
 }
 
-// targets are the linear layers of p that a names. An entry that names none is
+// targets are the linear layers of m that a names. An entry that names none is
 // an error.
-func targets(p Policy, a hf.Adapter) ([]namedLinear, error) {
+func targets(m any, a hf.Adapter) ([]namedLinear, error) {
 	var out []namedLinear
 	met := map[string]bool{}
-	walk(reflect.ValueOf(p), "", func(name string, l *nn.Linear) {
-		wanted := false
+	walk(reflect.ValueOf(m), "", func(name string, l *nn.Linear) {
 		for _, t := range a.Targets {
-			if t == name || strings.HasSuffix(name, "."+t) || t == hf.AllLinear && name != "lm_head" {
-				wanted, met[t] = true, true
-			}
+			met[t] = met[t] || hf.Names(t, name)
 		}
-		if wanted && l.Weight.Shape != nil {
+		if a.Wants(name) && l.Weight.Shape != nil {
 			out = append(out, namedLinear{name, l})
 		}
 	})
 	for _, t := range a.Targets {
-		if !met[t] {
+		if !met[t] && !a.Some {
 			return nil, fmt.Errorf("the model has no linear layer %q that LoRA could change", t)
 		}
 	}
@@ -51,7 +48,7 @@ func targets(p Policy, a hf.Adapter) ([]namedLinear, error) {
 // the factors, under PEFT's names: A uniform in ±1/√in by a draw of seed and the
 // layer's name, as PEFT starts, B zero.
 func NewLoRA(s *torch.Scope, p Policy, a hf.Adapter, seed int64) ([]Param, error) {
-	return adapt(p, a, func(name string, w *nn.Weight) error {
+	return adapt(p, a, nil, func(name string, w *nn.Weight) error {
 		if strings.HasSuffix(name, "lora_B.weight") {
 			w.Tensor = s.Zeros(torch.Float, w.Shape...)
 			return nil
@@ -69,8 +66,9 @@ func NewLoRA(s *torch.Scope, p Policy, a hf.Adapter, seed int64) ([]Param, error
 	})
 }
 
-// OpenLoRA adds the changes of the PEFT folder f to p and lists the factors.
-func OpenLoRA(s *torch.Scope, p Policy, f *hf.Folder) ([]Param, error) {
+// OpenLoRA adds the changes of the PEFT folder f to m, a model, and lists the
+// factors.
+func OpenLoRA(s *torch.Scope, m any, f *hf.Folder) ([]Param, error) {
 	a, tensors, err := f.Adapter()
 	if err != nil {
 		return nil, err
@@ -79,7 +77,11 @@ func OpenLoRA(s *torch.Scope, p Policy, f *hf.Folder) ([]Param, error) {
 	for _, t := range tensors {
 		unused[t.Name] = t
 	}
-	params, err := adapt(p, a, func(name string, w *nn.Weight) error {
+	skip := func(layer string) bool { // it is none of those that were changed
+		_, ok := unused[peftPrefix+layer+".lora_A.weight"]
+		return a.Some && !ok
+	}
+	params, err := adapt(m, a, skip, func(name string, w *nn.Weight) error {
 		t, ok := unused[name]
 		if _, known := torchTypes[t.DType]; !ok || !known || !slices.Equal(t.Shape, w.Shape) {
 			return fmt.Errorf("want a tensor %s of shape %v", name, w.Shape)
@@ -99,19 +101,24 @@ func OpenLoRA(s *torch.Scope, p Policy, f *hf.Folder) ([]Param, error) {
 	return params, nil
 }
 
-// adapt gives every target its change, with factors that fill makes.
-func adapt(p Policy, a hf.Adapter, fill func(name string, w *nn.Weight) error) ([]Param, error) {
-	scale := a.Alpha / float64(a.Rank)
-	if a.RSLoRA {
-		scale = a.Alpha / math.Sqrt(float64(a.Rank))
-	}
-	layers, err := targets(p, a)
+// adapt gives every target but those to skip its change, with factors that fill
+// makes.
+func adapt(m any, a hf.Adapter, skip func(layer string) bool, fill func(name string, w *nn.Weight) error) ([]Param, error) {
+	layers, err := targets(m, a)
 	if err != nil {
 		return nil, err
 	}
 	var out []Param
 	for _, l := range layers {
-		shape, r := l.linear.Weight.Shape, int64(a.Rank)
+		if skip != nil && skip(l.name) {
+			continue
+		}
+		rank, alpha := a.Of(l.name)
+		scale := alpha / float64(rank)
+		if a.RSLoRA {
+			scale = alpha / math.Sqrt(float64(rank))
+		}
+		shape, r := l.linear.Weight.Shape, int64(rank)
 		change := &nn.LoRA{A: nn.NewWeight(r, shape[1]), B: nn.NewWeight(shape[0], r), Scale: scale}
 		for _, f := range []Param{{".lora_A.weight", &change.A}, {".lora_B.weight", &change.B}} {
 			f.Name = peftPrefix + l.name + f.Name
@@ -127,8 +134,8 @@ func adapt(p Policy, a hf.Adapter, fill func(name string, w *nn.Weight) error) (
 
 // Merge works every change into its weight, in fp32 and rounded once, and
 // takes it off.
-func Merge(s *torch.Scope, p Policy) {
-	walk(reflect.ValueOf(p), "", func(_ string, l *nn.Linear) {
+func Merge(s *torch.Scope, m any) {
+	walk(reflect.ValueOf(m), "", func(_ string, l *nn.Linear) {
 		if l.LoRA == nil {
 			return
 		}

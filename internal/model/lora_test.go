@@ -18,7 +18,7 @@ import (
 // TestLoRA holds logits, gradients of both factors and merged weights to
 // PEFT's, for adapters that PEFT saved.
 func TestLoRA(t *testing.T) {
-	for _, name := range []string{"attention", "all-rs"} {
+	for _, name := range []string{"attention", "all-rs", "patterns"} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join("testdata/adapters", name)
 			ref := golden.Open(t, filepath.Join(dir, "golden.safetensors"))

@@ -29,6 +29,10 @@ OUT = record.ROOT / "internal/model/testdata/adapters"
 RUNS = {
     "attention": dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"]),
     "all-rs": dict(r=2, lora_alpha=6, target_modules="all-linear", use_rslora=True),
+    "patterns": dict(
+        r=3, lora_alpha=5, target_modules=r".*\.(q_proj|up_proj|down_proj)", exclude_modules=["layers.1.mlp.up_proj"],
+        rank_pattern={"layers.0.self_attn.q_proj": 2, "q_proj": 4}, alpha_pattern={"down_proj": 9, r"layers\.\d\.mlp.*": 2},
+    ),
 }
 
 
@@ -38,7 +42,8 @@ def save(model, folder):
     (folder / "README.md").unlink()
     config = folder / "adapter_config.json"
     saved = json.loads(config.read_text()) | {"base_model_name_or_path": None}
-    saved["target_modules"].sort()  # a set in random order
+    if isinstance(saved["target_modules"], list):
+        saved["target_modules"].sort()  # a set in random order
     config.write_text(json.dumps(saved, indent=2) + "\n")
     record.tidy(folder)
 
