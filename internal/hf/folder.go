@@ -23,7 +23,7 @@ type Folder struct {
 	load func() ([]Tensor, error)
 
 	overlay *Folder // an adapter; nil: none
-	mapped []*File // what load opened, in its order
+	mapped  []*File // what load opened, in its order
 }
 
 // Open opens a model folder, or the cached snapshot of a name such as
