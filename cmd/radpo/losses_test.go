@@ -81,5 +81,5 @@ func train(t *testing.T, pairs string, sets []string) []map[string]float64 {
 	if status := run(args, strings.NewReader(""), os.Stdout, &log); status != done {
 		t.Fatalf("status %d\n%s", status, log.String())
 	}
-	return parsed[map[string]float64](t, string(read(t, filepath.Join(out, "metrics.jsonl"))))
+	return curve(t, out)
 }

@@ -76,9 +76,15 @@ func (tm *team) mustEnd(t *testing.T, want [2]int) {
 func curve(t *testing.T, out string) (steps []map[string]float64) {
 	t.Helper()
 	for line := range strings.Lines(string(read(t, filepath.Join(out, "metrics.jsonl")))) {
-		var m map[string]float64
-		if err := json.Unmarshal([]byte(line), &m); err != nil {
+		var all map[string]any
+		if err := json.Unmarshal([]byte(line), &all); err != nil {
 			t.Fatal(err)
+		}
+		m := map[string]float64{}
+		for name, v := range all {
+			if x, ok := v.(float64); ok {
+				m[name] = x
+			}
 		}
 		steps = append(steps, m)
 	}
