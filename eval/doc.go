@@ -12,6 +12,11 @@
 // speak of the prompts, not of other training seeds. Shares have Wilson's
 // interval instead, which does not vanish at 0 and 1.
 //
+// A benchmark hands its numbers on as a [Result] with [Item] rows, which
+// [Paired] compares. The paper's experiments are a [Page] each, made of
+// [Outcomes] over seeds or, for Table 2, of [BanditRun] rows; its [Claim] rows
+// are decided by whole intervals.
+//
 // # Measures
 //
 // P and Q are policies, G a goal (goal-10, no-goal), A and B attributes, U and
