@@ -123,6 +123,9 @@ func (a average) String() string {
 		return "—"
 	case a.n == 1:
 		lo, hi := a.interval()
+		if lo == hi {
+			return minus(fmt.Sprintf("%.2f", a.mean))
+		}
 		return minus(fmt.Sprintf("%.2f (± %.2f)", a.mean, (hi-lo)/2))
 	}
 	return minus(fmt.Sprintf("%.2f ± %.2f", a.mean, a.sd))

@@ -103,7 +103,7 @@ func LossesPage(o Outcomes, losses []LossArm, source string, settings any) (Page
 	}, p.Claims...)
 	p.Tables = []Table{t}
 	p.Notes = []string{
-		"All losses take the same prompts, samples, pairs, batch, epochs and optimizer; each has its own β and learning rate, which were chosen on one seed with few tries, so that a loss that is behind here may lack tuning.",
+		"All losses take the same prompts, samples, pairs, batch, epochs and optimizer; each has its own β and no learning rate of its own, which were set without a search, so that a loss that is behind here may lack tuning.",
 		"Log-probabilities are means at the end of training, of an answer, or of a token for losses of means.",
 	}
 	r, items := o.result(p.Name, "RA", settings)

@@ -24,6 +24,7 @@ type Alpaca struct {
 	Draws         int     // of the bootstrap
 	Leaderboard   string  // file to write the row to as well; or empty
 	Result        string  // file for the result, whose items lie beside it; or empty
+	Judging       any     // how annotations were made, for the result; nil: not here
 }
 
 // Do writes the leaderboard row to w as one JSON object; of two models, both
@@ -51,6 +52,9 @@ func (a Alpaca) Do(ctx context.Context, w io.Writer) error {
 		}
 		if a.Result != "" {
 			r, items := row.Result(in)
+			if a.Judging != nil {
+				r.Settings = map[string]any{"metrics": r.Settings, "judging": a.Judging}
+			}
 			if err := r.Write(a.Result, items); err != nil {
 				return &InputError{err}
 			}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -35,6 +36,22 @@ type AlpacaJudge struct {
 
 // Annotations is where they are.
 func (j AlpacaJudge) Annotations() string { return filepath.Join(j.Out, "annotations.json") }
+
+// Judging is what the annotations depend on, for the result: who judges, and
+// the hash of a prompt that is not the built-in one.
+func (j AlpacaJudge) Judging() (any, error) {
+	c := j.Config.Ranker
+	c.Remote.URLs = nil // where it is asked does not show in answers
+	prompt := "built-in"
+	if j.Prompt != "" {
+		text, err := readQuestion(j.Prompt)
+		if err != nil {
+			return nil, inputError("%s: %w", j.Prompt, err)
+		}
+		prompt = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(text)))
+	}
+	return map[string]any{"ranker": c, "model": j.Model, "prompt": prompt, "tau": j.Tau, "max_tokens": 1}, nil
+}
 
 // Do writes annotations.json. What the judge answered before is not asked for
 // again.

@@ -66,7 +66,7 @@ func (st Study) Losses(ctx context.Context) (Finding, error) {
 		arms = append(arms, arm{name: name, sets: append([]string{"augment.method=none"}, sets...)}, arm{name: name + "-ra", sets: sets})
 	}
 	return st.find(ctx, arms, func(o eval.Outcomes) (eval.Page, eval.Result, []eval.Item) {
-		return eval.LossesPage(o, losses, builtInTask+" 128 prompts train and 96 measure.", st.settings(arms))
+		return eval.LossesPage(o, losses, builtInTask+" 128 prompts train and 96 measure, unless --set says otherwise.", st.settings(arms))
 	})
 }
 

@@ -42,9 +42,9 @@ the machine that it ran on; --lc-c sets it.
 
 With --reference the annotations are made first: of --outputs, AlpacaEval's
 model_outputs.json of {instruction, output, generator, dataset}, beside the
-baseline's, joined by instruction. --out gets annotations.json and
-leaderboard.csv; what a judge answered is kept there, so that the same command
-continues and asks nothing twice. Equal outputs tie without being judged.
+baseline's, joined by instruction. --out gets annotations.json,
+leaderboard.csv and result.json; what a judge answered is kept there, so that the
+same command continues and asks nothing twice. Equal outputs tie without being judged.
 
 --kind judge asks a language model through any API like OpenAI's, by settings
 under ranker.remote, for one token, m or M; its log-probabilities are the
@@ -74,6 +74,13 @@ tau. A reward model that ranked the training data is no independent judge.`,
 				}
 				if err := j.Do(cmd.Context()); err != nil {
 					return err
+				}
+				var err error
+				if a.Judging, err = j.Judging(); err != nil {
+					return err
+				}
+				if a.Result == "" {
+					a.Result = filepath.Join(j.Out, "result.json")
 				}
 				a.Annotations, a.Leaderboard = j.Annotations(), filepath.Join(j.Out, "leaderboard.csv")
 			}
