@@ -61,7 +61,8 @@ func (a Alone) Control(ctx context.Context, reward, fitted string) (f Finding, e
 		if f, err = controlOf(g.loop, in, fmt.Sprintf("Of the model %s, over %d prompts; answers scored by %s.", a.Model, len(in.Prompts), g.Ranker.Kind)); err != nil {
 			return "", err
 		}
-		return g.judge(io.Discard)
+		f.Result.Model = a.Model
+		return g.judge(a.Model, io.Discard)
 	})
 	return f, err
 }

@@ -19,7 +19,7 @@ import (
 // report.html; the measures go to w too. Scores map to 1–10 by their own
 // range, or by the maps of the scores table at fitted.
 func (a Alone) Eval(ctx context.Context, reward, fitted string, w io.Writer) error {
-	return a.run(ctx, a.answering(reward, fitted), func(g *gallery) (string, error) { return g.judge(w) })
+	return a.run(ctx, a.answering(reward, fitted), func(g *gallery) (string, error) { return g.judge(a.Model, w) })
 }
 
 // answering plans answers to the prompts at all goals, with their scores.
@@ -56,7 +56,7 @@ func (a Alone) answering(reward, fitted string) plot {
 }
 
 // judge measures the answers of a stage alone and gathers all in a new folder.
-func (g *gallery) judge(w io.Writer) (string, error) {
+func (g *gallery) judge(model string, w io.Writer) (string, error) {
 	in, err := g.answers()
 	if err != nil {
 		return "", err
@@ -69,6 +69,7 @@ func (g *gallery) judge(w io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	result.Model = model
 	dir := filepath.Join(g.store.Dir(), "result")
 	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o777)); err != nil {
 		return "", err
