@@ -34,7 +34,13 @@ func budget(s *torch.Scope, c hf.Config, d torch.DType, set Settings) (int, erro
 	return int(min(blocks, most, 1<<30)), nil
 }
 
-// open makes the cache and what computes on it.
+// A planned policy may have a form that a torch.Decoder computes.
+type planned interface {
+	Plan() (torch.DecoderPlan, bool)
+}
+
+// open makes the cache and what computes on it: in one call a step where the
+// policy and its device allow it.
 func (e *Engine) open(p model.Policy) error {
 	d := torch.Float
 	if m, ok := p.(interface{ DType() torch.DType }); ok {
@@ -45,6 +51,13 @@ func (e *Engine) open(p model.Policy) error {
 		return err
 	}
 	e.schedule.rows, e.schedule.blocks.total = e.settings.Rows, total
+	if m, ok := p.(planned); ok && e.scope.Device() == torch.CPU {
+		if plan, ok := m.Plan(); ok {
+			e.compute = &native{decoder: e.scope.NewDecoder(plan, total)}
+			e.schedule.tokens = 512
+			return nil
+		}
+	}
 	e.compute = &eager{policy: p, pool: pool{scope: e.scope}}
 	e.schedule.tokens, e.schedule.whole = 4096, true
 	return nil

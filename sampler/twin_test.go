@@ -46,19 +46,29 @@ func (r roomy) Config() hf.Config {
 	return c
 }
 
+// A roomyNative policy is one that is decoded in one call a step.
+type roomyNative struct{ *model.Decoder }
+
+func (r roomyNative) Config() hf.Config { return roomy{r.Decoder}.Config() }
+
 // TestEqualsSlowTwin decodes rows of unlike length past three growths of the
 // cache, and then with rows that end at different tokens, so that the batch is
 // compacted: each is what the slow twin makes of its prompt alone.
 func TestEqualsSlowTwin(t *testing.T) {
-	for name, tokens := range map[string]int{"tied": 200, "mistral": 80, "qwen2": 80, "gemma2": 80} {
-		t.Run(name, func(t *testing.T) { equalsSlowTwin(t, models+name, tokens) })
+	for name, tokens := range map[string]int{"tied": 200, "mistral": 80, "qwen2": 80, "qwen3": 80, "gemma2": 80} {
+		t.Run(name+"/eager", func(t *testing.T) {
+			equalsSlowTwin(t, models+name, tokens, func(p model.Policy) model.Policy { return roomy{p} })
+		})
+		t.Run(name+"/native", func(t *testing.T) {
+			equalsSlowTwin(t, models+name, tokens, func(p model.Policy) model.Policy { return roomyNative{p.(*model.Decoder)} })
+		})
 	}
 }
 
-func equalsSlowTwin(t *testing.T, dir string, tokens int) {
+func equalsSlowTwin(t *testing.T, dir string, tokens int, with func(model.Policy) model.Policy) {
 	prompts := [][]int32{{5, 9, 13}, {4, 70, 2, 40, 41, 42, 43, 44}, slices.Repeat([]int32{31, 77}, 20), {90}, {100, 120}}
 	withPolicy(t, dir, func(s *torch.Scope, p model.Policy) {
-		p = roomy{p}
+		p = with(p)
 		var want [][]int32
 		var logps [][]float32
 		var requests []sampler.Request

@@ -32,6 +32,8 @@ type DecoderBody struct {
 // A block is one layer, [B,T,D] to [B,T,D].
 type block interface {
 	forward(s *torch.Scope, x torch.Tensor, r nn.Reach) torch.Tensor
+	// planned is the layer as a torch.Decoder wants it, but for its window.
+	planned() torch.DecoderLayer
 }
 
 // decoders are the bodies by what transformers' class names begin with; the

@@ -22,6 +22,42 @@ typedef struct {
   float logprob;
 } shim_alternative;
 
+// A decoder: its shape, and the tensors of its layers, shim_layer_tensors each
+// in the order of the enum; nullptr for none. All are fp32 on the CPU.
+typedef struct {
+  int32_t layers, width, heads, groups, head, feed, vocabulary, gelu;
+  int32_t offset; // norms scale by 1 + weight
+  int32_t blocks; // of the cache
+  float eps, embedding_scale, score_scale, score_cap, logit_cap; // 0: none
+} shim_decoder_shape;
+
+enum {
+  shim_attn_norm, shim_attn_post, shim_feed_norm, shim_feed_post, shim_q_norm, shim_k_norm,
+  shim_q, shim_k, shim_v, shim_o, shim_gate, shim_up, shim_down,
+  shim_q_bias, shim_k_bias, shim_v_bias, shim_o_bias, shim_gate_bias, shim_up_bias, shim_down_bias,
+  shim_layer_tensors
+};
+
+typedef void *shim_decoder;
+shim_decoder shim_decoder_new(const shim_decoder_shape *shape, shim_tensor *layers, const int32_t *windows, const float *inverse,
+                              shim_tensor embedding, shim_tensor norm, shim_tensor head);
+void shim_decoder_free(shim_decoder d);
+
+// A sequence's first `shared` tokens lie in the blocks from shared_at on, the
+// others in those from own_at on.
+typedef struct {
+  int32_t shared, shared_at, own_at;
+} shim_sequence;
+
+typedef struct {
+  int32_t id, position, sequence;
+} shim_token;
+
+// All keys and values are in the cache before attention looks at any. Draws are
+// in the order of their rows, which are tokens.
+int shim_decoder_step(shim_decoder d, const shim_token *tokens, int n, const shim_sequence *sequences, const int32_t *blocks,
+                      shim_draw *draws, int n_draws, const int32_t *seen, shim_alternative *top, int wide);
+
 // Draw i is made of row i of logits [n,vocabulary]; its `wide` places of top
 // begin at i·wide.
 void shim_draw_rows(const float *logits, int64_t vocabulary, shim_draw *draws, int n, const int32_t *seen,

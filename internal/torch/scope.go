@@ -22,6 +22,7 @@ type Scope struct {
 	owned  []Tensor
 	out    *libtch.Ctensor // where an operator leaves its result; alone in its memory, as cgo wants
 	spare  *Scope          // a closed child, kept for its memory
+	after  []func()        // called when it closes
 }
 
 // Run calls fn on torch's thread with a fresh scope on device d, frees all
@@ -145,7 +146,14 @@ func (s *Scope) own(c libtch.Ctensor) Tensor {
 	return t
 }
 
+// Defer calls f when s closes, before what s owns goes: for what is no tensor.
+func (s *Scope) Defer(f func()) { s.after = append(s.after, f) }
+
 func (s *Scope) close() {
+	for _, f := range s.after {
+		f()
+	}
+	s.after = nil
 	free(s.owned)
 	s.owned = s.owned[:0]
 }
