@@ -37,6 +37,7 @@ bench: build ## benchmarks; beside Python's torch, transformers, trl and tokeniz
 	@beside() { if $(PYTHON) -c "import $$1" 2>/dev/null; then shift; $(PYTHON) "$$@"; else echo "no $$1 in $(PYTHON): $$2 left out"; fi; }; \
 	  beside torch tools/bench/op.py && beside tokenizers tools/bench/encode.py ../shared/data/tokenizers && \
 	  beside transformers tools/bench/rank.py --size T4 --prompts 16 && \
+	  beside transformers tools/bench/sample.py --size T4 --prompts 16 --rounds 3 && \
 	  beside transformers tools/bench/pairrm.py tiny --prompts 4 --rounds 3 && beside trl tools/bench/train.py --rounds 3
 
 study: build ## the paper's experiments on the built-in task, five seeds each, and docs/study.md (about 45 minutes)

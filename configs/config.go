@@ -39,9 +39,17 @@ type Sampler struct {
 	TopP        float64 `yaml:"top_p" json:"top_p"`
 	TopK        int     `yaml:"top_k" json:"top_k"`           // 0: off
 	MaxTokens   int     `yaml:"max_tokens" json:"max_tokens"` // limit of a response
-	Batch       int     `yaml:"batch" json:"batch"`           // sequences decoded together
-	Goal        string  `yaml:"goal" json:"goal"`             // asked for from iteration 2 on: max, none
-	Remote      Fleet   `yaml:"remote" json:"remote,omitzero"`
+	// MinP drops tokens less likely than this share of the likeliest; 0: off.
+	MinP float64 `yaml:"min_p" json:"min_p,omitzero"`
+	// RepetitionPenalty, above 1, makes tokens of prompt and response less likely
+	// (arXiv:1909.05858); 1: off.
+	RepetitionPenalty float64 `yaml:"repetition_penalty" json:"repetition_penalty"`
+	// StopStrings end a response. Its text is cut before them, its ids are not.
+	StopStrings []string `yaml:"stop_strings" json:"stop_strings,omitempty"`
+	Batch       int      `yaml:"batch" json:"batch"` // responses decoded together, at most
+	Memory      string   `yaml:"memory" json:"-"`    // of the cache of keys and values: auto, or such as 8GiB
+	Goal        string   `yaml:"goal" json:"goal"`   // asked for from iteration 2 on: max, none
+	Remote      Fleet    `yaml:"remote" json:"remote,omitzero"`
 }
 
 // Fleet says which servers the backend openai asks and how they come by new
@@ -265,7 +273,7 @@ func Default() Config {
 		Device:     "auto",
 		DType:      "bfloat16",
 		Prompts:    Prompts{HeldOut: 256, MaxTokens: 1024},
-		Sampler: Sampler{Backend: "native", N: 5, Temperature: 0.8, TopP: 0.95, MaxTokens: 2048, Batch: 256, Goal: "max",
+		Sampler: Sampler{Backend: "native", N: 5, Temperature: 0.8, TopP: 0.95, RepetitionPenalty: 1, MaxTokens: 2048, Batch: 256, Memory: "auto", Goal: "max",
 			Remote: Fleet{Protocol: "auto", Concurrency: 32, Timeout: 600, ReloadTimeout: 1800}},
 		Ranker: Ranker{
 			Kind: "armorm", NonFinite: "fail", Heads: "float32", BatchTokens: 16384,

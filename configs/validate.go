@@ -33,14 +33,18 @@ var rules = map[string]rule{
 	"device":                oneOf("auto cpu cuda"),
 	"dtype":                 oneOf("float32 bfloat16"),
 
-	"sampler.backend":     oneOf("native openai"),
-	"sampler.n":           in("[1, 10000]"),
-	"sampler.temperature": in("[0, 100]"),
-	"sampler.top_p":       in("(0, 1]"),
-	"sampler.top_k":       in("[0, inf)"),
-	"sampler.max_tokens":  in("[1, inf)"),
-	"sampler.batch":       in("[1, inf)"),
-	"sampler.goal":        oneOf("max none"),
+	"sampler.backend":            oneOf("native openai"),
+	"sampler.n":                  in("[1, 10000]"),
+	"sampler.temperature":        in("[0, 100]"),
+	"sampler.top_p":              in("(0, 1]"),
+	"sampler.top_k":              in("[0, inf)"),
+	"sampler.min_p":              in("[0, 1]"),
+	"sampler.repetition_penalty": in("(0, 100]"),
+	"sampler.stop_strings":       texts,
+	"sampler.max_tokens":         in("[1, inf)"),
+	"sampler.memory":             size,
+	"sampler.batch":              in("[1, inf)"),
+	"sampler.goal":               oneOf("max none"),
 
 	"sampler.remote.urls":           servers,
 	"sampler.remote.protocol":       oneOf("auto completions sglang llama-cpp text chat"),
@@ -203,6 +207,8 @@ func (c Config) needs() Errors {
 	}
 	need(c.Sampler.N >= least, "sampler.n", "%d responses a prompt are too few: augment.pair %s needs %d",
 		c.Sampler.N, c.Augment.Pair, least)
+	passedOn := c.Sampler.MinP == 0 && c.Sampler.RepetitionPenalty == 1 && len(c.Sampler.StopStrings) == 0
+	need(c.Sampler.Backend == "native" || passedOn, "sampler.backend", "openai does not pass min_p, repetition_penalty and stop_strings on; leave them out")
 	need(c.Sampler.Temperature > 0, "sampler.temperature", "0 draws the same response each time: no pair would differ")
 	need(c.Augment.Method != "none" || c.Sampler.Goal == "none" || c.Iterations == 1, "augment.method",
 		"none trains no goal, yet sampler.goal asks for one; set that to none too")

@@ -39,8 +39,13 @@ type Config struct {
 // lost the middle of their text to prompts.max_tokens.
 const promptsCut = "prompts_cut"
 
-// segment is how many prompts one committed part holds: what a kill loses.
-const segment = 64
+// segment is how many prompts one committed part holds, and atOnce how many
+// parts are under way at most: what a kill loses. Small parts of which several
+// are under way keep the engine full while the last long answers of one finish.
+const (
+	segment = 8
+	atOnce  = 64 / segment
+)
 
 func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 	prompts, err := choose(in.At(0), c.Split)
@@ -81,7 +86,15 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 		if err != nil {
 			return err
 		}
-		e, err := NewEngine(s, p, Settings{Rows: c.Batch, Tokens: w.tokens})
+		memory, err := configs.Bytes(c.Memory)
+		if err != nil {
+			return err
+		}
+		set := Settings{Rows: c.Batch, Memory: memory}
+		if len(c.StopStrings) > 0 {
+			set.Tokens = w.tokens // text is needed on the way
+		}
+		e, err := NewEngine(s, p, set)
 		if err != nil {
 			return err
 		}
@@ -172,63 +185,122 @@ func Stops(f *hf.Folder, t *chat.Template, tokens *tokenizer.Tokenizer) ([]int, 
 	return ids, nil
 }
 
-// segments samples what earlier runs have not and writes every row to all.
+// segments samples what earlier runs have not and writes every row to all, in
+// the order of the questions. Parts are committed as they are done.
 func (w *worker) segments(ctx context.Context, e *Engine, questions []question, out *flow.Out, all *table.Writer[table.Sample]) error {
 	bar := progress.Start(ctx, int64(len(questions)*w.config.N), "responses")
 	defer bar.Done()
-	i := 0
+	var parts []*piece
 	for own := range slices.Chunk(questions, segment*len(w.config.Goals)) {
-		part := fmt.Sprintf("segment-%06d", i)
-		dir, old, err := out.Ensure(part, func(dir string) error {
-			rows, err := w.sample(ctx, e, own, bar)
-			if err != nil {
+		parts = append(parts, &piece{name: fmt.Sprintf("segment-%06d", len(parts)), questions: own})
+	}
+	waiting, written := parts, 0
+	var under []*piece // way
+	for {
+		for len(waiting) > 0 && len(under) < atOnce {
+			p := waiting[0]
+			waiting = waiting[1:]
+			if _, old := out.Part(p.name); old {
+				bar.Skip(int64(len(p.questions) * w.config.N))
+			} else if err := w.ask(e, p, bar); err != nil {
+				return err
+			} else {
+				under = append(under, p)
+			}
+		}
+		for ; written < len(parts); written++ {
+			dir, done := out.Part(parts[written].name)
+			if !done {
+				break
+			}
+			if err := all.Append(dir); err != nil {
 				return err
 			}
-			return table.WriteAll(dir, nil, rows)
+		}
+		if written == len(parts) {
+			break
+		}
+		err := e.Step(ctx)
+		if err != nil {
+			return err
+		}
+		under = slices.DeleteFunc(under, func(p *piece) bool {
+			if p.left > 0 || err != nil {
+				return false
+			}
+			err = p.commit(out)
+			return true
 		})
 		if err != nil {
 			return err
 		}
-		if old {
-			bar.Skip(int64(len(own) * w.config.N))
-		}
-		if err := all.Append(dir); err != nil {
-			return err
-		}
-		i++
 	}
 	return nil
 }
 
-// sample answers questions.
-func (w *worker) sample(ctx context.Context, e *Engine, questions []question, bar *progress.Bar) ([]table.Sample, error) {
-	c := w.config
-	o := Options{Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, MaxTokens: c.MaxTokens, Stop: w.stop, Seed: c.Seed}
-	requests := make([]Request, len(questions))
-	for i, q := range questions {
-		requests[i] = q.Request
-	}
-	responses, err := e.Generate(ctx, requests, o)
-	if err != nil {
-		return nil, err
-	}
-	var rows []table.Sample
-	for i, list := range responses {
-		for k, r := range list {
-			rows = append(rows, w.row(questions[i], k, r))
-		}
-		bar.Add(int64(len(list)))
-	}
-	return rows, nil
+// A piece is a part under way: some questions, and the rows of their answers in order.
+type piece struct {
+	name      string
+	questions []question
+	rows      []table.Sample
+	left      int // responses that have not ended
+	failure   error
 }
 
+// commit makes p's rows survive a kill.
+func (p *piece) commit(out *flow.Out) error {
+	if p.failure != nil {
+		return p.failure
+	}
+	rows := p.rows
+	p.rows = nil
+	return out.Commit(p.name, func(dir string) error { return table.WriteAll(dir, nil, rows) })
+}
+
+// ask submits p's questions.
+func (w *worker) ask(e *Engine, p *piece, bar *progress.Bar) error {
+	c := w.config
+	o := Options{
+		Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, MinP: c.MinP, RepetitionPenalty: c.RepetitionPenalty,
+		MaxTokens: c.MaxTokens, Stop: w.stop, StopStrings: c.StopStrings, Seed: c.Seed,
+	}
+	p.left = len(p.questions) * c.N
+	p.rows = make([]table.Sample, p.left)
+	for i, q := range p.questions {
+		responses := make([]Response, q.N)
+		sink := func(ev Event) {
+			k := ev.Sample - q.First
+			if responses[k].add(ev); ev.Finish == "" && ev.Err == nil {
+				return
+			}
+			p.rows[i*c.N+k] = w.row(q, k, responses[k])
+			responses[k] = Response{}
+			p.left--
+			bar.Add(1)
+			if ev.Err != nil {
+				p.left, p.failure = 0, ev.Err
+			}
+		}
+		if _, err := e.Submit(q.Request, o, sink); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row is sample k of q. Its text is that of all its ids, or what comes before a
+// stop string.
 func (w *worker) row(q question, k int, r Response) table.Sample {
+	text := w.tokens.Decode(r.IDs, true)
+	if at := first(text, w.config.StopStrings); at >= 0 {
+		text = text[:at]
+	}
 	finish := table.FinishLength
 	if r.Stopped {
 		finish = table.FinishStop
 	}
 	return table.Sample{
 		PromptID: q.id, Sample: int32(q.First + k), Goal: q.goal, PromptIDs: q.Prompt, ResponseIDs: r.IDs,
-		Logprobs: r.Logprobs, Text: w.tokens.Decode(r.IDs, true), Finish: finish, Seed: w.config.Seed,
+		Logprobs: r.Logprobs, Text: text, Finish: finish, Seed: w.config.Seed,
 	}
 }

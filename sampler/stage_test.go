@@ -155,9 +155,6 @@ func TestBatchSizeDoesNotShow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range got {
-			got[i].Logprobs = nil // equal but for the last bits
-		}
 		if want == nil {
 			want = got
 		}

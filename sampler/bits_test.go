@@ -1,0 +1,164 @@
+package sampler_test
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+
+	"radpo/internal/model"
+	"radpo/internal/torch"
+	"radpo/sampler"
+)
+
+// TestSameBitsInAnyCompany draws the same responses alone, together, in another
+// order, with few rows, with a cache so small that rows are turned out of it,
+// and with two threads: ids and log-probabilities are the same to the last bit.
+func TestSameBitsInAnyCompany(t *testing.T) {
+	for _, name := range []string{"tied", "biased", "mistral", "qwen2", "qwen3", "gemma2", "llama3"} {
+		t.Run(name, func(t *testing.T) { sameBits(t, models+name) })
+	}
+}
+
+func sameBits(t *testing.T, dir string) {
+	requests := []sampler.Request{
+		{Prompt: []int32{1, 5, 9, 13, 2, 40}, N: 3}, {Prompt: []int32{8}, N: 2}, {Prompt: slices.Repeat([]int32{31, 77, 4}, 15), N: 4},
+		{Prompt: slices.Repeat([]int32{3, 7}, 8), N: 1}, {Prompt: slices.Repeat([]int32{9}, 17), N: 5},
+	}
+	o := sampler.Options{Temperature: 1, TopP: 0.95, MaxTokens: 40, Seed: 7, RepetitionPenalty: 1.1}
+	withPolicy(t, dir, func(s *torch.Scope, p model.Policy) {
+		c := p.Config()
+		block := int64(16 * 2 * c.NumHiddenLayers * c.NumKeyValueHeads * c.HeadDim * 4)
+		draw := func(set sampler.Settings, some []sampler.Request) (out [][]sampler.Response) {
+			s.Each(func(s *torch.Scope) {
+				e, err := sampler.NewEngine(s, p, set)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if out, err = e.Generate(t.Context(), some, o); err != nil {
+					t.Fatal(err)
+				}
+			})
+			return out
+		}
+		want := draw(sampler.Settings{}, requests)
+		check := func(how string, got [][]sampler.Response) {
+			t.Helper()
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: other responses", how)
+			}
+		}
+		check("three rows", draw(sampler.Settings{Rows: 3}, requests))
+		check("eight blocks", draw(sampler.Settings{Memory: 8 * block}, requests))
+		torch.SetThreads(2)
+		check("two threads", draw(sampler.Settings{}, requests))
+		torch.SetThreads(1)
+		check("one thread", draw(sampler.Settings{}, requests))
+		backward := slices.Clone(requests)
+		slices.Reverse(backward)
+		got := draw(sampler.Settings{}, backward)
+		slices.Reverse(got)
+		check("backward", got)
+		for i, r := range requests {
+			for k := range r.N {
+				r.N, r.First = 1, k
+				if alone := draw(sampler.Settings{}, []sampler.Request{r}); !reflect.DeepEqual(alone[0][0], want[i][k]) {
+					t.Errorf("prompt %d, sample %d: another response alone", i, k)
+				}
+			}
+		}
+	})
+}
+
+// TestEngineWhileOthersRun: requests come and go at any time, with settings of
+// their own, and none changes another.
+func TestEngineWhileOthersRun(t *testing.T) {
+	withPolicy(t, models+"tied", func(s *torch.Scope, p model.Policy) {
+		prompt := []int32{1, 5, 9, 13}
+		o := sampler.Options{Temperature: 1, TopP: 1, MaxTokens: 30, Seed: 3, Top: 3, Prompts: true}
+		alone := generate(t, s, p, []sampler.Request{{Prompt: prompt, N: 2}}, o)[0]
+		e, err := sampler.NewEngine(s, p, sampler.Settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := func() {
+			if err := e.Step(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		noise, err := e.Submit(sampler.Request{Prompt: []int32{2, 2, 2}, N: 4}, sampler.Options{MaxTokens: 100}, func(sampler.Event) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		step()
+		step()
+		got := make([]sampler.Response, 2)
+		var scored []sampler.Token
+		var finishes []sampler.Finish
+		_, err = e.Submit(sampler.Request{Prompt: prompt, N: 2}, o, func(ev sampler.Event) {
+			if ev.Prompt != nil {
+				scored = ev.Prompt
+			}
+			if ev.New {
+				r := &got[ev.Sample]
+				r.IDs, r.Logprobs = append(r.IDs, ev.Token.ID), append(r.Logprobs, ev.Token.Logprob)
+				if top := ev.Token.Top; len(top) != 3 || top[0].Logprob < top[1].Logprob || top[0].Logprob < ev.Token.Logprob || math.Abs(float64(ev.Token.Drawn-ev.Token.Logprob)) > 1e-5 {
+					t.Errorf("token %+v", ev.Token)
+				}
+			}
+			if ev.Finish != "" {
+				finishes = append(finishes, ev.Finish)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			step()
+		}
+		e.Cancel(noise)
+		if l := e.Load(); l.Decoding != 2 || l.Waiting != 0 {
+			t.Errorf("load %+v behind a cancelled request", l)
+		}
+		for !e.Idle() {
+			step()
+		}
+		if !reflect.DeepEqual(got, alone) || !slices.Equal(finishes, []sampler.Finish{sampler.FinishLength, sampler.FinishLength}) {
+			t.Errorf("got %v, finishes %v; alone %v", got, finishes, alone)
+		}
+		if l := e.Load(); l.BlocksUsed != 0 {
+			t.Errorf("load %+v when idle", l)
+		}
+		fork := model.NewForks(s, []model.Fork{{Prompt: prompt[:1], Responses: [][]int32{prompt[1:]}}})
+		for i, want := range fork.Logps(s, p).Floats() {
+			if scored[i].ID != prompt[i+1] || scored[i].Logprob-want > 1e-4 || want-scored[i].Logprob > 1e-4 {
+				t.Errorf("prompt token %d: %+v, the trainer's %v", i+1, scored[i], want)
+			}
+		}
+	})
+}
+
+// TestStepDoesNotAllocate: decoding makes no garbage that grows with its rows.
+func TestStepDoesNotAllocate(t *testing.T) {
+	withPolicy(t, models+"tied", func(s *torch.Scope, p model.Policy) {
+		e, err := sampler.NewEngine(s, p, sampler.Settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := sampler.Options{Temperature: 1, TopP: 0.9, MaxTokens: 100}
+		if _, err := e.Submit(sampler.Request{Prompt: []int32{1, 2, 3}, N: 50}, o, func(sampler.Event) {}); err != nil {
+			t.Fatal(err)
+		}
+		step := func() {
+			if err := e.Step(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 40 {
+			step()
+		}
+		if n := testing.AllocsPerRun(20, step); n > 5 {
+			t.Errorf("%v allocations a step of 50 tokens", n)
+		}
+	})
+}
