@@ -48,15 +48,16 @@ func Dismiss(ctx context.Context) error { return torch.GroupOf(ctx).Announce(ctx
 // Follow takes part in the trainings that rank 0 of the context's group
 // announces, until it is dismissed. It writes no file.
 func Follow(ctx context.Context) error {
+	group := torch.GroupOf(ctx)
 	for {
-		data, err := torch.GroupOf(ctx).Await(ctx)
+		data, err := group.Await(ctx)
 		if err == nil && len(data) > 0 {
 			var j job
 			if err = json.Unmarshal(data, &j); err == nil {
 				err = j.follow(ctx)
 			}
 		}
-		if err != nil && ctx.Err() != nil {
+		if err != nil && (ctx.Err() != nil || group.Left()) {
 			return fmt.Errorf("%w (%w)", flow.ErrInterrupted, err)
 		}
 		if err != nil || len(data) == 0 {

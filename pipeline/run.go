@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -45,15 +46,46 @@ func Together(ctx context.Context, work func(context.Context) error) error {
 	if group == nil {
 		return work(ctx)
 	}
-	zerolog.Ctx(ctx).Info().Int("rank", group.Rank()).Int("processes", group.Size()).Msg("joined")
-	ctx = torch.WithGroup(ctx, group)
-	if group.Rank() > 0 {
-		return dpo.Follow(progress.With(ctx, nil))
+	log := zerolog.Ctx(ctx)
+	if group.Rank() == 0 {
+		log.Info().Int("processes", group.Size()).Msg("joined")
+	} else {
+		ctx = log.With().Int("rank", group.Rank()).Logger().WithContext(progress.With(ctx, nil))
 	}
-	if err := work(ctx); err != nil {
-		return err // the others see this process end
+	return share(torch.WithGroup(ctx, group), group, work)
+}
+
+// share is Together in a group. When another process is gone it returns at once,
+// whatever this one waits for.
+func share(ctx context.Context, group *torch.Group, work func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() {
+		if group.Rank() > 0 {
+			done <- dpo.Follow(ctx)
+			return
+		}
+		err := work(ctx)
+		if err == nil {
+			err = dpo.Dismiss(ctx)
+		}
+		done <- err
+	}()
+	var err error
+	select {
+	case err = <-done:
+	case <-group.Lost():
+		err = group.Err()
 	}
-	return dpo.Dismiss(ctx)
+	switch {
+	case errors.Is(err, flow.ErrInterrupted):
+		group.Leave(nil)
+	default:
+		group.Leave(err)
+	}
+	if err != nil && group.Rank() > 0 {
+		return fmt.Errorf("process %d of %d: %w", group.Rank(), group.Size(), err)
+	}
+	return err
 }
 
 // Report writes the report of a run that is complete.

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -85,7 +86,7 @@ func command(threads *int) *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.PersistentFlags().IntVar(threads, "threads", runtime.GOMAXPROCS(0), "CPU threads of one operator; results depend on it in the last bits")
+	root.PersistentFlags().IntVar(threads, "threads", cores(), "CPU threads of one operator; results depend on it in the last bits")
 	root.AddGroup(&cobra.Group{ID: loopVerbs, Title: "The loop:"}, &cobra.Group{ID: stageVerbs, Title: "A stage on files:"},
 		&cobra.Group{ID: lineVerbs, Title: "A model on JSON lines, over HTTP or to talk with:"},
 		&cobra.Group{ID: modelVerbs, Title: "Models:"})
@@ -100,6 +101,16 @@ func command(threads *int) *cobra.Command {
 	add(lineVerbs, generateVerb(), logprobsVerb(), tokenizeVerb(), scoreVerb(), serveVerb(), chatVerb())
 	add(modelVerbs, doctorVerb(), downloadVerb(), mergeVerb())
 	return root
+}
+
+// cores are this process's: those that it may use, shared with the processes
+// that torchrun starts beside it.
+func cores() int {
+	beside, err := strconv.Atoi(os.Getenv("LOCAL_WORLD_SIZE"))
+	if err != nil {
+		beside = 1
+	}
+	return max(1, runtime.GOMAXPROCS(0)/max(1, beside))
 }
 
 const (

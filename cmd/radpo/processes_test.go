@@ -183,7 +183,7 @@ func TestDeathEndsAll(t *testing.T) {
 		want := [2]int{failed, failed}
 		want[victim] = -1
 		tm.mustEnd(t, want)
-		if log := tm.logs[1-victim].String(); !strings.Contains(log, "has lost another one") {
+		if log := tm.logs[1-victim].String(); !strings.Contains(log, fmt.Sprintf("process %d of 2 has died; run again to continue", victim)) {
 			t.Errorf("the survivor does not say what happened:\n%s", log)
 		}
 	}
@@ -192,5 +192,21 @@ func TestDeathEndsAll(t *testing.T) {
 	}
 	if n := len(curve(t, out)); n != 300 {
 		t.Errorf("%d steps, want 300", n)
+	}
+}
+
+// TestSilenceEndsAll: when a process is stopped, as if its machine had vanished,
+// the other ends within 30 seconds and says which it is.
+func TestSilenceEndsAll(t *testing.T) {
+	t.Parallel()
+	tm := launch(t, append(slices.Clone(slow), "--set", "dpo.epochs=1000", "--out", filepath.Join(t.TempDir(), "out"))...)
+	time.Sleep(2 * time.Second)
+	if err := tm.cmds[1].Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(25*time.Second, func() { _ = tm.cmds[1].Process.Kill() })
+	tm.mustEnd(t, [2]int{failed, -1})
+	if log := tm.logs[0].String(); !strings.Contains(log, "process 1 of 2 has not answered for 15s") {
+		t.Errorf("the survivor does not say what happened:\n%s", log)
 	}
 }

@@ -14,7 +14,8 @@ const together = `
 Several processes share each step of training where torchrun --no-python, srun or
 mpirun starts them, or RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set. All
 read the same folders; the first one alone writes, and does what is not training.
-When one ends, all do; a checkpoint goes on with any number of them.`
+When one dies or falls silent, the others say which and end within half a minute; a
+checkpoint goes on with any number of them.`
 
 func trainVerb() *cobra.Command {
 	var a alone

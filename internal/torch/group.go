@@ -8,10 +8,12 @@ import "C"
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
+	"time"
 	"unsafe"
 )
 
@@ -21,6 +23,7 @@ import (
 type Group struct {
 	c          C.shim_group
 	rank, size int
+	watch      *watch
 }
 
 // Rank is this process's number, from 0. Rank 0 alone writes files.
@@ -39,14 +42,36 @@ func (g *Group) Size() int {
 	return g.size
 }
 
-// How long processes wait for each other, in seconds. One that dies closes its
-// connections, which ends the waiting of the others at once; these bounds are
-// for machines that vanish. Between jobs rank 0 works alone, for days perhaps.
+// How long processes wait for each other, in seconds. The watch ends the waiting
+// when one is gone; otherwise it is lawful: between jobs rank 0 works alone, for
+// days perhaps.
 const (
 	toJoin    = 5 * 60
-	toSum     = 30 * 60
+	toSum     = 24 * 60 * 60
 	toBeAsked = 30 * 24 * 60 * 60
 )
+
+// Lost is closed when another process is gone: then Err says which. Whoever
+// waits for this group's work need not wait any longer.
+func (g *Group) Lost() <-chan struct{} { return g.watch.gone }
+
+// Err is who is gone, after Lost.
+func (g *Group) Err() error { return g.watch.err }
+
+// Left reports whether rank 0 has ended as it should, before it had dismissed
+// this process: it was interrupted.
+func (g *Group) Left() bool {
+	select {
+	case <-g.watch.left:
+		return true
+	default:
+		return false
+	}
+}
+
+// Leave tells the others that this process ends, and that it has failed unless
+// err is nil.
+func (g *Group) Leave(err error) { g.watch.leave(err) }
 
 // Sum replaces each of ts by the sum of what the processes have there, which
 // has the same bits in all of them.
@@ -95,27 +120,48 @@ func (g *Group) broadcast(t Tensor) {
 	}
 }
 
-// lost fails op: what libtorch says of it is about sockets.
+// lost fails op. What libtorch says of it is about sockets: the watch knows more,
+// a moment later.
 func (g *Group) lost(op string, t Tensor) {
-	fail(op, fmt.Sprintf("process %d of %d has lost another one, whose own message says why; run again to continue (%s)", g.rank, g.size, firstLine(shimWords())), t)
+	words := firstLine(shimWords())
+	if g.watch == nil {
+		fail(op, words, t)
+	}
+	select {
+	case <-g.Lost():
+		fail(op, g.Err().Error(), t)
+	case <-g.watch.left:
+		fail(op, "process 0 has ended", t)
+	case <-time.After((misses + 1) * listen):
+		fail(op, words, t)
+	}
 }
 
 // A place is a process's position among those of a launch.
-type place struct{ rank, size, local int }
+type place struct {
+	rank, size, local int
+	how               string // to set what the launcher leaves to its user
+}
 
 // launchers are the variables by which torchrun, mpirun and srun number
 // processes: how many there are, this one's number, and that on its machine.
-var launchers = [][3]string{
-	{"WORLD_SIZE", "RANK", "LOCAL_RANK"},
-	{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"},
-	{"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"},
+var launchers = []struct {
+	names [3]string
+	how   string
+}{
+	{[3]string{"WORLD_SIZE", "RANK", "LOCAL_RANK"}, ""},
+	{[3]string{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"},
+		"; with mpirun: -x MASTER_ADDR=first-host -x MASTER_PORT=29500"},
+	{[3]string{"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"},
+		`; before srun: export MASTER_PORT=29500 MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)`},
 }
 
 // findPlace reads the first of the launchers that env knows; without one the
 // process is alone.
 func findPlace(env func(string) string) (p place, err error) {
-	for _, names := range launchers {
-		if env(names[0]) == "" {
+	for _, l := range launchers {
+		names := l.names
+		if p.how = l.how; env(names[0]) == "" {
 			continue
 		}
 		for i, field := range []*int{&p.size, &p.rank, &p.local} {
@@ -147,8 +193,8 @@ func Join() (*Group, error) {
 	host, port := os.Getenv("MASTER_ADDR"), os.Getenv("MASTER_PORT")
 	number, err := strconv.ParseUint(port, 10, 16)
 	if host == "" || err != nil {
-		return nil, fmt.Errorf("process %d of %d: MASTER_ADDR is %q and MASTER_PORT %q: set them to where rank 0 runs and a free port there, as torchrun does",
-			p.rank, p.size, host, port)
+		return nil, fmt.Errorf("process %d of %d: MASTER_ADDR is %q and MASTER_PORT %q: set them to where rank 0 runs and a free port there, as torchrun does%s",
+			p.rank, p.size, host, port, p.how)
 	}
 	address := ""
 	if ip, err := net.ResolveIPAddr("ip", host); err == nil && ip.IP.IsLoopback() {
@@ -172,7 +218,35 @@ func Join() (*Group, error) {
 			err = fmt.Errorf("process %d of %d cannot join the others at %s:%s: %s", p.rank, p.size, host, port, firstLine(shimWords()))
 		}
 	})
-	return g, err
+	if err == nil {
+		err = g.look(host, address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// look starts the watch: rank 0, at host, listens at an address of its own, ""
+// for all that it has.
+func (g *Group) look(host, address string) (err error) {
+	ctx := context.Background()
+	w := newWatch(g.rank, g.size)
+	err = w.join(host, address, func(m meeting) error {
+		data, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		return g.Announce(ctx, data)
+	}, func() (m meeting, err error) {
+		data, err := g.Await(ctx)
+		if err != nil {
+			return m, err
+		}
+		return m, json.Unmarshal(data, &m)
+	})
+	g.watch = w
+	return err
 }
 
 type groupKey struct{}
