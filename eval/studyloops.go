@@ -38,7 +38,7 @@ func VariantsPage(o Outcomes, source string, settings any) (Page, Result, []Item
 		o.less(used(rows), used(plain)).claim("RA on half of the pairs, as many rows as plain DPO, beats it", 0, true),
 		o.less(used(ira), used(plain)).claim("IRA beats plain DPO", 0, true),
 		o.less(used(ira), used(ra)).claim("IRA beats RA", 0, true),
-		o.less(used(ra), used(plus)).claim("RA beats RA+", 0, true),
+		o.less(used(plus), used(ra)).claim("RA+ is enough where the ranker is strong: at goal 10 above RA", 0, true),
 	}
 	dial := Table{Title: "The dial", Head: []string{"policy", "Spearman", "10 − 2"}}
 	text := Table{Title: "Is it still text, and does the ranker still know?", Note: "Shares of answers that end and that parse whole; Spearman of ranker and exact rule over answers; optimizer steps.",
