@@ -32,8 +32,11 @@ func (g gauge) sums(s *torch.Scope, p model.Policy, tape *torch.Tape, rows []row
 
 	batch := model.NewForks(s, forks)
 	batch.Tape = tape
-	states, ids := batch.Predictors(s, p)
-	tokens := p.Logps(s, states, ids)
+	var states, ids, tokens torch.Tensor
+	s.BigProducts(func(s *torch.Scope) {
+		states, ids = batch.Predictors(s, p)
+		tokens = p.Logps(s, states, ids)
+	})
 	if g.spreads {
 		spreads = sum(tokenSpreads(s, p, states))
 	}

@@ -88,7 +88,7 @@ func newOptimizer(s *torch.Scope, params []model.Param, c configs.DPO) *optimize
 // accumulate adds the gradient of loss, computed behind tape, to what the step
 // has so far.
 func (o *optimizer) accumulate(s *torch.Scope, tape *torch.Tape, loss torch.Tensor) {
-	tape.Gradients(s, loss, o.weights, o.grads)
+	s.BigProducts(func(s *torch.Scope) { tape.Gradients(s, loss, o.weights, o.grads) })
 }
 
 // step moves the weights at a rate and forgets the gradients. It returns

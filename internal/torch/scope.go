@@ -86,6 +86,15 @@ func (s *Scope) NoGrad(fn func(*Scope)) {
 	fn(s)
 }
 
+// BigProducts calls fn with oneDNN in MKL's place for products of many rows in
+// fp32 on the CPU: it is a tenth faster where there is AVX-512 and the CPU is
+// not Intel's. Last bits then depend on whether rows are many. It nests.
+func (s *Scope) BigProducts(fn func(*Scope)) {
+	before := C.shim_big_products(1)
+	defer C.shim_big_products(before)
+	fn(s)
+}
+
 func (s *Scope) child() *Scope {
 	if c := s.spare; c != nil {
 		s.spare = nil

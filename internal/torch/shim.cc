@@ -1,6 +1,7 @@
 #include "guard.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 #include <dlfcn.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -82,13 +83,51 @@ struct Rope : torch::autograd::Function<Rope> {
   }
 };
 
+// big_products is set while fp32 products of many rows go to oneDNN.
+thread_local bool big_products = false;
+
+// product is x·wᵀ of matrices.
+at::Tensor product(const at::Tensor &x, const at::Tensor &w) {
+  using Op = at::Tensor(const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &, std::string_view,
+                        c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
+  static auto op = c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_linear_pointwise", "").typed<Op>();
+  const int64_t few = 96;  // from there on a row's sums do not depend on the others' number, and oneDNN is faster
+  bool big = big_products && x.is_cpu() && x.scalar_type() == at::kFloat && x.size(0) >= few;
+  return big ? op.call(x, w, std::nullopt, "none", c10::List<std::optional<at::Scalar>>(), "") : at::mm(x, w.t());
+}
+
+// Linear is x·Wᵀ + bias by product.
+struct Linear : torch::autograd::Function<Linear> {
+  static at::Tensor forward(torch::autograd::AutogradContext *ctx, const at::Tensor &x, const at::Tensor &weight,
+                            const std::optional<at::Tensor> &bias) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    ctx->save_for_backward({x, weight});
+    auto y = product(x.reshape({-1, x.size(-1)}), weight);
+    ctx->saved_data["biased"] = bias.has_value();
+    if (bias) y.add_(*bias);
+    auto shape = x.sizes().vec();
+    shape.back() = weight.size(0);
+    return y.view(shape);
+  }
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext *ctx, torch::autograd::tensor_list grads) {
+    auto saved = ctx->get_saved_variables();
+    auto &x = saved[0], &weight = saved[1];
+    auto g = grads[0].reshape({-1, weight.size(0)});
+    at::Tensor dx, dw, db;
+    if (ctx->needs_input_grad(0)) dx = product(g, weight.t()).view(x.sizes());
+    if (ctx->needs_input_grad(1)) dw = product(g.t(), x.reshape({-1, x.size(-1)}).t());
+    if (ctx->saved_data["biased"].toBool() && ctx->needs_input_grad(2)) db = g.sum(0);
+    return {dx, dw, db};
+  }
+};
+
 // HeadLogps is log softmax(logits)[ids[i]] of each row of logits = x·Wᵀ, bounded
 // to ±cap by tanh if cap > 0, without more than `rows` rows of logits at once.
 // A single part is kept for the gradient; several are computed again.
 struct HeadLogps : torch::autograd::Function<HeadLogps> {
   // logps is log softmax(logits) of some rows, fp32, and their log-sum-exp.
   static std::pair<at::Tensor, at::Tensor> logps(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &ids, double cap) {
-    auto all = at::matmul(x, weight.t()).to(at::kFloat);
+    auto all = product(x, weight).to(at::kFloat);
     if (cap > 0) all.div_(cap).tanh_().mul_(cap);
     auto before = all.gather(1, ids);
     at::log_softmax_out(all, all, 1);
@@ -262,7 +301,9 @@ shim_tensor shim_distance_bias(shim_tensor q, shim_tensor k, shim_tensor keys, s
 }
 
 shim_tensor shim_linear(shim_tensor x, shim_tensor weight, shim_tensor bias) {
-  return make([&] { return at::linear(ref(x), ref(weight), maybe(bias)); });
+  return make([&] {
+    return big_products ? Linear::apply(ref(x), ref(weight), maybe(bias)) : at::linear(ref(x), ref(weight), maybe(bias));
+  });
 }
 
 shim_tensor shim_head_logps(shim_tensor x, shim_tensor weight, shim_tensor ids, double cap, int64_t rows) {
@@ -409,6 +450,7 @@ void shim_meter_stop(int64_t *live, int64_t *peak) {
   *live = meter->live;
   *peak = meter->peak;
 }
+int shim_big_products(int on) { return std::exchange(big_products, on != 0); }
 void shim_set_threads(int n) { at::set_num_threads(n); }
 
 int shim_open_cuda(const char *library) {

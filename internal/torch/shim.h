@@ -65,6 +65,7 @@ int shim_group_broadcast(shim_group g, shim_tensor t, int patience);
 void shim_meter_start(void);
 void shim_meter_stop(int64_t *live, int64_t *peak);
 void shim_set_threads(int n);
+int shim_big_products(int on); // whether it was
 int shim_open_cuda(const char *library); // devices found, or -1
 int shim_open_cuda_part(const char *library); // 0, or -1
 int shim_cuda_memory(int device, int64_t *free, int64_t *total); // 0, or -1
