@@ -43,18 +43,25 @@ func TestGradientCheckpointing(t *testing.T) {
 	}
 }
 
-// stepMemory is what a step of pairs on a Llama of that many layers takes at
-// most beside what stays.
-func stepMemory(t *testing.T, c configs.DPO, d torch.DType, pairs, layers int) (stays, most int64) {
+// stepMemory is what stays of a training on a Llama of eight layers, and what a
+// step of eight pairs of 64 + 2·48 tokens takes at most beside it; and what was
+// forecast.
+func stepMemory(t *testing.T, c configs.DPO, dtype string) (stays, most int64, forecast Footprint) {
 	t.Helper()
 	f, err := hf.Open(randomLlama(t, map[string]any{
-		"vocab_size": 1000, "hidden_size": 64, "intermediate_size": 192, "num_hidden_layers": layers,
+		"vocab_size": 1000, "hidden_size": 64, "intermediate_size": 192, "num_hidden_layers": 8,
 		"num_attention_heads": 4, "num_key_value_heads": 2,
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	d, err := model.DType(dtype)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const pairs = 8
+	c.MicroTokens = pairs * (64 + 2*48)
 	rng := rand.New(rand.NewPCG(5, 6))
 	rows := make([]row, pairs)
 	for i := range rows {
@@ -76,25 +83,52 @@ func stepMemory(t *testing.T, c configs.DPO, d torch.DType, pairs, layers int) (
 		if err != nil {
 			return err
 		}
+		config, params := tr.policy.Config(), int64(0)
+		for _, w := range tr.opt.weights {
+			params += w.Len()
+		}
+		forecast = Forecast(c, dtype, config, params, params)
 		_, most = s.Metered(func(s *torch.Scope) { _, err = tr.step(t.Context(), s, 0) })
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stays, most
+	return stays, most, forecast
 }
 
-// TestGradientCheckpointingSparesMemory: what a step holds for its backward
-// pass is then that of one layer, and of the others what enters them.
-func TestGradientCheckpointingSparesMemory(t *testing.T) {
-	c := goldenConfig()
-	c.MicroTokens = 1 << 20
-	_, kept := stepMemory(t, c, torch.Float, 8, 8)
-	c.GradientCheckpointing = true
-	_, again := stepMemory(t, c, torch.Float, 8, 8)
-	t.Logf("at most %d KiB kept, %d KiB with layers that run again", kept>>10, again>>10)
-	if again > kept/2 {
-		t.Errorf("a step holds at most %d bytes, %d with gradient checkpointing: want less than half", kept, again)
+// TestForecast: what stays is, to the byte, weights, gradients and moments: 12
+// bytes a weight for a bf16 model with bf16 moments. What a step takes beside it
+// is at most what is forecast, and not much less; a copy of all gradients would
+// not fit in.
+func TestForecast(t *testing.T) {
+	var kept int64
+	for _, test := range []struct {
+		dtype, moments string
+		checkpointing  bool
+		width          int64 // bytes a weight
+	}{
+		{"float32", "float32", false, 16},
+		{"float32", "float32", true, 16},
+		{"bfloat16", "bfloat16", false, 12},
+		{"bfloat16", "bfloat16", true, 12},
+	} {
+		c := goldenConfig()
+		c.Moments, c.GradientCheckpointing = test.moments, test.checkpointing
+		stays, most, want := stepMemory(t, c, test.dtype)
+		params := want.Gradients / 4
+		if stays != want.Weights+want.Gradients+want.Moments || stays != test.width*params {
+			t.Errorf("%+v: %d bytes stay of %d weights, forecast %+v", test, stays, params, want)
+		}
+		if step := want.Layers + want.Head; most > step || most < step/2 {
+			t.Errorf("%+v: a step takes %d bytes at most, forecast %d", test, most, step)
+		}
+		t.Logf("%+v: %.2f MiB stay; a step takes %.2f MiB more, forecast %.2f + %.2f", test,
+			float64(stays)/(1<<20), float64(most)/(1<<20), float64(want.Layers)/(1<<20), float64(want.Head)/(1<<20))
+		if !test.checkpointing {
+			kept = most
+		} else if most > kept/2 {
+			t.Errorf("%+v: a step takes %d bytes, %d without gradient checkpointing: want less than half", test, most, kept)
+		}
 	}
 }

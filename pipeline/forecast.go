@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"radpo/configs"
+	"radpo/dpo"
 	"radpo/internal/flow"
 	"radpo/internal/hf"
 	"radpo/internal/torch"
@@ -30,8 +31,11 @@ func printPlan(w io.Writer, l *loop, steps []flow.Step, full bool) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "\nmemory  about %s at most, while %s; %s available on %s\ndisk    about %s for the whole run\n",
-		size(f.memory), f.peak, available(l.Device), l.Device, size(f.disk))
+	_, err = fmt.Fprintf(w, "\nmemory  about %s at most, while %s; %s available on %s\n"+
+		"        training: weights %s, gradients %s, moments %s; a micro-batch %s in layers, %s in logits\n"+
+		"disk    about %s for the whole run\n",
+		size(f.memory), f.peak, available(l.Device), l.Device,
+		size(f.train.Weights), size(f.train.Gradients), size(f.train.Moments), size(f.train.Layers), size(f.train.Head), size(f.disk))
 	return err
 }
 
@@ -58,6 +62,7 @@ func reason(why string, full bool) string {
 type prediction struct {
 	memory int64
 	peak   string // the stage that needs it
+	train  dpo.Footprint
 	disk   int64
 }
 
@@ -70,10 +75,11 @@ func forecast(l *loop) (prediction, error) {
 	}
 	var p prediction
 	if c.Sampler.Backend == "native" {
-		p = prediction{memory: policy.toSample(c), peak: "sampling"}
+		p.memory, p.peak = policy.toSample(c), "sampling"
 	}
-	if train := policy.toTrain(c); train > p.memory {
-		p = prediction{memory: train, peak: "training"}
+	p.train = policy.toTrain(c)
+	if train := library + p.train.Total(); train > p.memory {
+		p.memory, p.peak = train, "training"
 	}
 	if in.reward != "" && !c.Ranker.Asks() {
 		reward, err := shapeAt(in.reward)
@@ -91,30 +97,14 @@ func forecast(l *loop) (prediction, error) {
 		}
 	}
 	// Every policy stays; one checkpoint of training is on disk beside the next.
-	p.disk = policies*policy.params*widthOf(c) + 2*policy.params*(4+optimizerWidth(c.DPO)) + policies*int64(c.Prompts.HeldOut)*16<<10
+	p.disk = policies*policy.params*widthOf(c) + 2*policy.params*(4+dpo.OptimizerWidth(c.DPO)) + policies*int64(c.Prompts.HeldOut)*16<<10
 	return p, nil
-}
-
-// optimizerWidth is the bytes of moments and average that training keeps of a
-// weight.
-func optimizerWidth(c configs.DPO) int64 {
-	width := map[string]int64{"float32": 4, "bfloat16": 2, "8bit": 1}[c.Moments]
-	moments := int64(0)
-	if c.Optimizer != "sgd" {
-		moments++
-	}
-	if c.Optimizer == "adamw" || c.Momentum > 0 {
-		moments++
-	}
-	if c.EMA > 0 {
-		return moments*width + 4
-	}
-	return moments * width
 }
 
 // A shape is what of a model's size decides memory.
 type shape struct {
 	params, vocabulary int64
+	sides              int64 // of matrices, added up: LoRA's factors of rank 1
 	layers             int
 	config             hf.Config
 }
@@ -140,6 +130,9 @@ func shapeOf(f *hf.Folder) (shape, error) {
 	s := shape{vocabulary: int64(c.VocabSize), layers: c.NumHiddenLayers, config: c}
 	for _, t := range tensors {
 		s.params += int64(len(t.Data)) / t.DType.Size()
+		if len(t.Shape) == 2 {
+			s.sides += t.Shape[0] + t.Shape[1]
+		}
 	}
 	return s, nil
 }
@@ -163,10 +156,13 @@ func (s shape) toSample(c configs.Config) int64 {
 		batch*prompt*s.blockPerToken(width) + batch*s.vocabulary*8
 }
 
-// toTrain is fp32 weights, a bf16 model's being half of them, fp32 gradients,
-// what the optimizer keeps, and what a micro-batch saves for its backward pass.
-func (s shape) toTrain(c configs.Config) int64 {
-	return library + s.params*(4+4+optimizerWidth(c.DPO)) + int64(c.DPO.MicroTokens)*(s.savedPerToken(widthOf(c))+s.vocabulary*8)
+// toTrain is what training holds: all weights, or LoRA's factors beside them.
+func (s shape) toTrain(c configs.Config) dpo.Footprint {
+	change := s.params
+	if r := int64(c.DPO.LoRA.Rank); r > 0 {
+		change = r * s.sides
+	}
+	return dpo.Forecast(c.DPO, c.DType, s.config, s.params, change)
 }
 
 // toRank is weights and what a block holds of a batch.
@@ -177,9 +173,6 @@ func (s shape) toRank(c configs.Config) int64 {
 func (s shape) cachePerToken(width int64) int64 {
 	return 2 * int64(s.layers) * int64(s.config.NumKeyValueHeads*s.config.HeadDim) * width
 }
-
-// savedPerToken is what a token's layers keep for the backward pass.
-func (s shape) savedPerToken(width int64) int64 { return int64(s.layers) * s.blockPerToken(width) }
 
 // blockPerToken is what one layer makes of a token on the way: about eight
 // times the width of the model and four times that of its feed-forward.

@@ -147,7 +147,7 @@ func (d *Diagnosis) model(f *hf.Folder) {
 	d.template(f)
 	if s, err := shapeOf(f); err == nil && len(d.Problems) == 0 {
 		if c := configs.Default(); d.Use == "policy" {
-			d.Memory = map[string]int64{"sample": s.toSample(c), "train": s.toTrain(c)}
+			d.Memory = map[string]int64{"sample": s.toSample(c), "train": library + s.toTrain(c).Total()}
 		} else {
 			d.Memory = map[string]int64{"rank": s.toRank(c)}
 		}

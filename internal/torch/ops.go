@@ -191,8 +191,7 @@ func (s *Scope) Detach(a Tensor) Tensor { return s.unary("detach", libtch.AtgDet
 
 // Embedding is row ids[…] of weight, [..., D].
 func (s *Scope) Embedding(weight, ids Tensor) Tensor {
-	libtch.AtgEmbedding(s.slot(), weight.use("embedding"), ids.use("embedding"), -1, 0, 0)
-	return s.keep(*s.out, "embedding", weight, ids)
+	return s.keepShim(C.shim_embedding(C.shim_tensor(weight.use("embedding")), C.shim_tensor(ids.use("embedding"))), "embedding", weight, ids)
 }
 
 // Index is the entries of dim that the long vector index names.

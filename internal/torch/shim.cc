@@ -123,7 +123,8 @@ struct Linear : torch::autograd::Function<Linear> {
 
 // HeadLogps is log softmax(logits)[ids[i]] of each row of logits = x·Wᵀ, bounded
 // to ±cap by tanh if cap > 0, without more than `rows` rows of logits at once.
-// A single part is kept for the gradient; several are computed again.
+// A single part is kept for the gradient; several are computed again. The
+// weight's gradient is as large as the vocabulary: it goes straight to its sink.
 struct HeadLogps : torch::autograd::Function<HeadLogps> {
   // logps is log softmax(logits) of some rows, fp32, and their log-sum-exp.
   static std::pair<at::Tensor, at::Tensor> logps(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &ids, double cap) {
@@ -159,7 +160,6 @@ struct HeadLogps : torch::autograd::Function<HeadLogps> {
     auto rows = ctx->saved_data["rows"].toInt();
     bool for_x = ctx->needs_input_grad(0), for_weight = ctx->needs_input_grad(1);
     auto dx = for_x ? at::empty_like(x) : at::Tensor();
-    auto dw = for_weight ? at::zeros(weight.sizes(), weight.options().dtype(at::kFloat)) : at::Tensor();
     for (int64_t i = 0; i < x.size(0); i += rows) {
       auto n = std::min(rows, x.size(0) - i);
       auto here = x.narrow(0, i, n), part = targets.narrow(0, i, n), g = grads[0].narrow(0, i, n).unsqueeze(1);
@@ -173,14 +173,32 @@ struct HeadLogps : torch::autograd::Function<HeadLogps> {
         auto rows_of_dx = dx.narrow(0, i, n);
         at::mm_out(rows_of_dx, all, weight);
       }
-      if (!for_weight) continue;
-      if (x.scalar_type() == at::kFloat)
-        dw.addmm_(all.t(), here);
-      else
-        dw.add_(at::mm(all.t(), here));
+      if (for_weight) sink(weight, all, here);
     }
-    if (for_weight) dw = dw.to(weight.scalar_type());
-    return {dx, dw, at::Tensor(), at::Tensor(), at::Tensor()};
+    return {dx, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+  // sink adds gᵀ·x to the weight's gradient, some rows at a time.
+  static void sink(const at::Tensor &weight, const at::Tensor &g, const at::Tensor &x) {
+    auto most = std::max<int64_t>(1, (1 << 24) / x.size(1));
+    for (int64_t v = 0; v < g.size(1); v += most) {
+      auto n = std::min(most, g.size(1) - v);
+      weight.grad().narrow(0, v, n).add_(product(g.narrow(1, v, n).t(), x.t()));
+    }
+  }
+};
+
+// Embedding is rows of a weight, whose gradient goes straight to the sinks of
+// those rows.
+struct Embedding : torch::autograd::Function<Embedding> {
+  static at::Tensor forward(torch::autograd::AutogradContext *ctx, const at::Tensor &weight, const at::Tensor &ids) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    ctx->save_for_backward({weight, ids});
+    return at::embedding(weight, ids);
+  }
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext *ctx, torch::autograd::tensor_list grads) {
+    auto saved = ctx->get_saved_variables();
+    saved[0].grad().index_put_({saved[1]}, grads[0].to(saved[0].grad().scalar_type()), /*accumulate=*/true);
+    return {at::Tensor(), at::Tensor()};
   }
 };
 
@@ -304,6 +322,10 @@ shim_tensor shim_linear(shim_tensor x, shim_tensor weight, shim_tensor bias) {
   return make([&] {
     return big_products ? Linear::apply(ref(x), ref(weight), maybe(bias)) : at::linear(ref(x), ref(weight), maybe(bias));
   });
+}
+
+shim_tensor shim_embedding(shim_tensor weight, shim_tensor ids) {
+  return make([&] { return Embedding::apply(ref(weight), ref(ids)); });
 }
 
 shim_tensor shim_head_logps(shim_tensor x, shim_tensor weight, shim_tensor ids, double cap, int64_t rows) {

@@ -1,11 +1,17 @@
-"""DPO steps beside TRL's trainer: pairs a second and peak memory, the same
-weights, ids and settings, both with the reference computed before.
+"""DPO steps, and the pass of the reference before them, beside TRL's trainer:
+the same weights, ids and settings; speed and peak memory.
 
-    python tools/bench/train.py [--model T4|T12] [--prompt 128] [--response 128] [--threads 1] [--rounds 5]
+    python tools/bench/train.py [--model T4|T12] [--prompt 128] [--response 128] [--threads 1] [--dtype float32] [--rounds 5] [--steps 8]
+    python tools/bench/train.py --reference [--model T4|T12] [--threads 1] [--rounds 5] [--rows 256]
+    python tools/bench/train.py --all        every model, length, number of threads and dtype, and both passes
 
 Each round runs bin/radpo train and TRL's DPOTrainer as processes of their own,
-one after the other; times are those of the steps, start-up, the reference pass
-and saving left out. The losses of all steps must agree.
+one after the other, both with the reference's log-probabilities computed
+before. Times are those of the steps, start-up, the reference pass and saving
+left out; with --reference those of that pass alone, over rows of two goals a
+pair and of many lengths. In fp32 the losses of all steps must agree within 1e-5.
+In bfloat16 TRL multiplies in bf16 under autocast and keeps fp32 elsewhere;
+radpo's activations are bf16 throughout. Both move fp32 weights.
 """
 
 import argparse
@@ -24,11 +30,12 @@ SHAPES = {
     "T4": dict(num_hidden_layers=4, hidden_size=256, intermediate_size=768, num_attention_heads=4, num_key_value_heads=2, vocab_size=8192),
     "T12": dict(num_hidden_layers=12, hidden_size=768, intermediate_size=2048, num_attention_heads=12, num_key_value_heads=4, vocab_size=32000),
 }
-PAIRS, STEPS, BETA, LR = 4, 8, 0.1, 1e-6
+PAIRS, BETA, LR = 4, 0.1, 1e-6
+LENGTHS = [(128, 128), (384, 128), (64, 256)]
 
 
 def make(folder, args):
-    """A random model and the ids of STEPS·PAIRS pairs."""
+    """A random model and the ids of its rows."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -36,10 +43,15 @@ def make(folder, args):
     config = LlamaConfig(**SHAPES[args.model], max_position_embeddings=2048, bos_token_id=1, eos_token_id=2, pad_token_id=0)
     LlamaForCausalLM(config).save_pretrained(folder / "model")
     draw = lambda n: torch.randint(3, config.vocab_size, (n,)).tolist()
-    with open(folder / "pairs.jsonl", "w") as out:
-        for _ in range(STEPS * PAIRS):
-            row = {"prompt_ids": draw(args.prompt), "chosen_ids": draw(args.response), "rejected_ids": draw(args.response)}
-            out.write(json.dumps(row) + "\n")
+    rows = []
+    if args.reference:
+        for _ in range(args.rows // 2):
+            prompt = draw(torch.randint(16, 257, ()).item())
+            a, b = (draw(int(torch.randn(()).mul(0.7).add(4.3).exp().clamp(8, 256))) for _ in range(2))
+            rows += [{"prompt_ids": draw(20) + prompt, "chosen_ids": x, "rejected_ids": y} for x, y in ((a, b), (b, a))]
+    else:
+        rows = [{"prompt_ids": draw(args.prompt), "chosen_ids": draw(args.response), "rejected_ids": draw(args.response)} for _ in range(args.steps * PAIRS)]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def peer(folder, args):
@@ -57,6 +69,12 @@ def peer(folder, args):
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<0>", eos_token="<2>")
 
     class GivenIds(DPOTrainer):
+        def _precompute_ref_logps(self, *args):
+            self.began = time.perf_counter()
+            out = super()._precompute_ref_logps(*args)
+            self.reference = time.perf_counter() - self.began
+            return out
+
         def _prepare_dataset(self, dataset, *args):
             return dataset
 
@@ -73,17 +91,20 @@ def peer(folder, args):
             self.steps.append(time.perf_counter() - self.began)
 
     config = DPOConfig(
-        output_dir=str(folder / "trl"), beta=BETA, learning_rate=LR, lr_scheduler_type="constant", max_steps=STEPS,
-        per_device_train_batch_size=PAIRS, max_length=None, precompute_ref_log_probs=True, gradient_checkpointing=False,
+        output_dir=str(folder / "trl"), beta=BETA, learning_rate=LR, lr_scheduler_type="constant", max_steps=args.steps,
+        per_device_train_batch_size=PAIRS, max_length=None, precompute_ref_log_probs=True, gradient_checkpointing=False, precompute_ref_batch_size=8 if args.reference else None,
         bf16=args.dtype == "bfloat16", use_cpu=True, logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True,
     )
     rows = [json.loads(line) for line in open(folder / "pairs.jsonl")]
     clock = Clock()
     trainer = GivenIds(model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer, callbacks=[clock])
+    if args.reference:
+        print(json.dumps({"seconds": trainer.reference, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        return
     trainer.train()
     loss = [float(e["loss"]) for e in trainer.state.log_history if "grad_norm" in e]
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": statistics.median(clock.steps[1:]), "loss": loss, "mib": rss}))
+    print(json.dumps({"seconds": statistics.median(clock.steps[1:] or clock.steps), "loss": loss, "mib": rss}))
 
 
 def run(command):
@@ -100,37 +121,101 @@ def run(command):
     return text, took, usage.ru_maxrss / 1024
 
 
+def command(folder, args, **sets):
+    """radpo train, and the folder it writes."""
+    out = Path(tempfile.mkdtemp(dir=folder)) / "out"
+    line = [ROOT / "bin/radpo", "train", "--model", folder / "model", "--pairs", folder / "pairs.jsonl", "--out", out, "--threads", args.threads]
+    for key, value in dict(beta=BETA, learning_rate=LR, schedule="constant", warmup=0, batch=PAIRS, label_smoothing=0, order="given", save_every=1000, **sets).items():
+        line += ["--set", f"dpo.{key}={value}"]
+    return list(map(str, line + ["--set", f"dtype={args.dtype}", "--set", "device=cpu"])), out
+
+
 def ours(folder, args, epochs):
     """Seconds and memory of a whole run, and its losses."""
-    out = Path(tempfile.mkdtemp(dir=folder)) / "out"
     row = args.prompt + 2 * args.response
-    sets = dict(
-        beta=BETA, learning_rate=LR, schedule="constant", warmup=0, batch=PAIRS, label_smoothing=0, order="given", epochs=epochs,
-        max_length=row, max_prompt_length=args.prompt, micro_tokens=PAIRS * row, save_every=1000,
-    )  # fmt: skip
-    command = [ROOT / "bin/radpo", "train", "--model", folder / "model", "--pairs", folder / "pairs.jsonl", "--out", out, "--threads", args.threads]
-    for key, value in sets.items():
-        command += ["--set", f"dpo.{key}={value}"]
-    _, took, mib = run(command + ["--set", f"dtype={args.dtype}"])
+    line, out = command(folder, args, epochs=epochs, max_length=row, max_prompt_length=args.prompt, micro_tokens=PAIRS * row)
+    _, took, mib = run(line)
     return took, mib, [json.loads(line)["loss"] for line in open(out / "metrics.jsonl")]
 
 
-def main(args):
+def our_reference(folder, args):
+    """Seconds of the reference's pass; the run ends with it."""
+    line, _ = command(folder, args, max_length=1024, max_prompt_length=512, micro_tokens=4096)
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    began = ended = 0.0
+    for text in process.stderr:
+        if "refs started" in text:
+            began = time.perf_counter()
+        if "refs done" in text:
+            ended = time.perf_counter()
+            process.terminate()
+    process.wait()
+    if not 0 < began < ended:
+        raise SystemExit(f"{' '.join(line)}: no reference pass")
+    return ended - began
+
+
+def theirs(folder, args):
+    flags = [f for name in ("threads", "dtype", "steps") for f in (f"--{name}", getattr(args, name))]
+    text, _, mib = run([sys.executable, __file__, *flags, "--peer", folder] + ["--reference"] * args.reference)
+    return json.loads(text.strip().splitlines()[-1]), mib
+
+
+def step(folder, args):
+    """One round: how many times as fast, and the share of memory."""
+    short, _, _ = ours(folder, args, 1)
+    long, mib, losses = ours(folder, args, 3)
+    peer, their_mib = theirs(folder, args)
+    off = max(abs(a - b) / abs(b) for a, b in zip(losses, peer["loss"]))
+    mine = (long - short) / (2 * args.steps)
+    print(f"  {PAIRS / mine:.2f} pairs/s, {mib:.0f} MiB; TRL {PAIRS / peer['seconds']:.2f} pairs/s, {their_mib:.0f} MiB; loss differs by {off:.1e}", flush=True)
+    if args.dtype == "float32" and off > 1e-5:
+        raise SystemExit("the losses do not agree: no timing counts")
+    return peer["seconds"] / mine, mib / their_mib
+
+
+def reference(folder, args):
+    mine = our_reference(folder, args)
+    peer, _ = theirs(folder, args)
+    print(f"  {args.rows / mine:.1f} rows/s; TRL {args.rows / peer['seconds']:.1f} rows/s", flush=True)
+    return peer["seconds"] / mine, float("nan")
+
+
+def bench(args):
+    what = f"reference pass of {args.rows} rows" if args.reference else f"steps, prompt {args.prompt}, responses {args.response}"
+    what = f"{args.model} {args.dtype}, {args.threads} threads, {what}"
+    print(f"{what} (load {os.getloadavg()[0]:.1f})", flush=True)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make(folder, args)
-        rows = []
-        for n in range(args.rounds + 1):
-            short, _, _ = ours(folder, args, 1)
-            long, mib, losses = ours(folder, args, 3)
-            text, _, their_mib = run([sys.executable, *sys.argv, "--peer", folder])
-            theirs = json.loads(text.strip().splitlines()[-1])
-            off = max(abs(a - b) / abs(b) for a, b in zip(losses, theirs["loss"]))
-            mine = (long - short) / (2 * STEPS)
-            print(f"round {n}: {PAIRS / mine:.2f} pairs/s, {mib:.0f} MiB; TRL {PAIRS / theirs['seconds']:.2f} pairs/s, {their_mib:.0f} MiB; loss differs by {off:.1e}", flush=True)
-            rows.append((theirs["seconds"] / mine, mib / their_mib))
-        speed, memory = (statistics.median(r[i] for r in rows[1:]) for i in range(2))
-        print(f"{args.model}, prompt {args.prompt}, responses {args.response}, {args.threads} threads: {speed:.2f} times as fast, {memory:.2f} of the memory")
+        make(Path(name), args)
+        rows = [(reference if args.reference else step)(Path(name), args) for _ in range(args.rounds + 1)][1:]
+    speeds = [r[0] for r in rows]
+    memory = "" if args.reference else f", {statistics.median(r[1] for r in rows):.2f} of the memory"
+    print(f"{what}: {statistics.median(speeds):.2f} times as fast ({min(speeds):.2f} to {max(speeds):.2f}){memory}", flush=True)
+
+
+def machine():
+    import torch
+    import transformers
+    import trl
+
+    info = Path("/proc/cpuinfo").read_text()
+    model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), "unknown CPU")
+    isa = [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in info]
+    print(f"{model}, {' '.join(isa)}; torch {torch.__version__}, transformers {transformers.__version__}, trl {trl.__version__}")
+
+
+def main(args):
+    machine()
+    if not args.all:
+        return bench(args)
+    for args.model in SHAPES:
+        for args.threads in (1, 2):
+            for args.dtype in ("float32", "bfloat16"):
+                args.reference = False
+                for args.prompt, args.response in LENGTHS:
+                    bench(args)
+                args.reference = True
+                bench(args)
 
 
 if __name__ == "__main__":
@@ -140,7 +225,11 @@ if __name__ == "__main__":
     p.add_argument("--response", type=int, default=128)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--dtype", default="float32", help="of our run; TRL's is float32")
+    p.add_argument("--steps", type=int, default=8)
+    p.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
+    p.add_argument("--reference", action="store_true", help="time the reference's pass in place of the steps")
+    p.add_argument("--rows", type=int, default=256, help="of --reference")
+    p.add_argument("--all", action="store_true")
     p.add_argument("--peer", type=Path, help=argparse.SUPPRESS)
     args = p.parse_args()
     peer(args.peer, args) if args.peer else main(args)
