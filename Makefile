@@ -38,7 +38,8 @@ bench: build ## benchmarks; beside Python's torch, transformers, trl and tokeniz
 	  beside torch tools/bench/op.py && beside tokenizers tools/bench/encode.py ../shared/data/tokenizers && \
 	  beside transformers tools/bench/rank.py --size T4 --prompts 16 && \
 	  beside transformers tools/bench/sample.py --size T4 --prompts 16 --rounds 3 && \
-	  beside transformers tools/bench/pairrm.py tiny --prompts 4 --rounds 3 && beside trl tools/bench/train.py --rounds 3
+	  beside transformers tools/bench/pairrm.py tiny --prompts 4 --rounds 3 && beside trl tools/bench/train.py --rounds 3 && \
+	  beside datasets tools/bench/relabel.py --rows 100000 --rounds 3
 
 study: build ## the paper's experiments on the built-in task, five seeds each, and docs/study.md (about half an hour)
 	@failed=; for v in bandit control unlearning variants attributes losses; do bin/radpo eval $$v > /dev/null || failed="$$failed $$v"; done; \

@@ -32,19 +32,24 @@ func judge(all []response) {
 	}
 }
 
-// empty reports whether there is nothing to learn from: no ids, or no text
-// before the stop id.
-func (r response) empty() bool {
-	return len(r.sample.ResponseIDs) == 0 || strings.TrimSpace(r.sample.Text) == ""
+// empty reports whether there is nothing to learn from: no text before the stop
+// id.
+func (r *response) empty() bool { return strings.TrimSpace(r.sample.Text) == "" }
+
+// same reports whether two responses are the same ids or, before there are any,
+// the same text.
+func (r response) same(o response) bool {
+	a, b := r.sample, o.sample
+	return slices.Equal(a.ResponseIDs, b.ResponseIDs) && (len(a.ResponseIDs) > 0 || a.Text == b.Text)
 }
 
 // unscored reports whether the ranker could not place the response.
-func (r response) unscored() bool {
+func (r *response) unscored() bool {
 	return !finite(r.score.Raw) || !finite(r.score.Score) || slices.ContainsFunc(r.score.Levels, func(x float64) bool { return !finite(x) })
 }
 
 // limited reports whether the sampler cut the response.
-func (r response) limited() bool { return r.sample.Finish == table.FinishLength }
+func (r *response) limited() bool { return r.sample.Finish == table.FinishLength }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
@@ -54,16 +59,18 @@ type pair struct{ better, worse response }
 
 // usable leaves out the responses of a prompt that can stand in no pair.
 func usable(c configs.Augment, all []response, counts *Counts) []response {
-	left := func(rest []response, useless func(response) bool, count *int) []response {
-		n := len(rest)
-		rest = slices.DeleteFunc(rest, useless)
-		*count += n - len(rest)
-		return rest
-	}
-	rest := left(slices.Clone(all), response.empty, &counts.Empty)
-	rest = left(rest, response.unscored, &counts.Unscored)
-	if c.LengthLimited == "drop" {
-		rest = left(rest, response.limited, &counts.Limited)
+	rest := make([]response, 0, len(all))
+	for i := range all {
+		switch r := &all[i]; {
+		case r.empty():
+			counts.Empty++
+		case r.unscored():
+			counts.Unscored++
+		case c.LengthLimited == "drop" && r.limited():
+			counts.Limited++
+		default:
+			rest = append(rest, *r)
+		}
 	}
 	return rest
 }
@@ -150,7 +157,7 @@ func byScore(a, b response) int {
 // teaches reports whether c keeps p, and counts the cause if not.
 func (p pair) teaches(c configs.Augment, counts *Counts) bool {
 	switch {
-	case c.Identical == "drop" && slices.Equal(p.better.sample.ResponseIDs, p.worse.sample.ResponseIDs):
+	case c.Identical == "drop" && p.better.same(p.worse):
 		counts.Identical++
 	case c.Ties == "drop" && p.better.score.Raw == p.worse.score.Raw:
 		counts.Tie++

@@ -2,6 +2,7 @@ package augment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -13,7 +14,7 @@ import (
 // Relabel reads prompts, plain pairs, other scores of their responses on 1–10
 // and the policy's folder, and writes the pairs conditioned on those scores.
 // Which response is the better one of a pair follows the new scores too.
-var Relabel = flow.Kind[Config]{Name: "relabel", Version: 1, Run: runRelabel}
+var Relabel = flow.Kind[Config]{Name: "relabel", Version: 2, Run: runRelabel}
 
 func runRelabel(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 	prompts, err := readPrompts(in.At(0))
@@ -32,16 +33,15 @@ func runRelabel(ctx context.Context, c Config, in flow.In, out *flow.Out) error 
 	if err != nil {
 		return err
 	}
-	var rows []table.Pair
-	counts, err := Relabelled(c.Augment, c.Iteration, prompts, pairs.Rows(), scores, render, func(p table.Pair) error {
-		rows = append(rows, p)
-		return ctx.Err()
-	})
+	w, err := c.newWriter(out.Dir(), nil)
 	if err != nil {
 		return err
 	}
+	counts, err := Relabelled(c.Augment, c.Iteration, prompts, pairs.Rows(), scores, render, func(p table.Pair) error {
+		return errors.Join(ctx.Err(), w.add(p))
+	})
 	counts.Cut = render.Cut
-	return c.finish(ctx, out.Dir(), rows, counts)
+	return w.finish(ctx, counts, err)
 }
 
 // A sampleKey says which response a score is of.
@@ -73,7 +73,7 @@ func Relabelled(c configs.Augment, iteration int, prompts map[string]table.Promp
 		if !ok || !p.teaches(c, &counts) {
 			continue
 		}
-		if err := p.write(c, prompt, iteration, render, &counts, emit); err != nil {
+		if err := p.write(c, Group{Prompt: prompt}, iteration, render, &counts, emit); err != nil {
 			return counts, err
 		}
 	}

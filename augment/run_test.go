@@ -63,13 +63,17 @@ func rows(t *testing.T, c configs.Augment, samples []table.Sample, scores []tabl
 	return got, counts, err
 }
 
-func input(samples []table.Sample, scores []table.Score) augment.Input {
-	return augment.Input{Prompt: lookup, Samples: each(samples), Scores: each(scores)}
-}
-
-// lookup knows every prompt whose id starts with p.
-func lookup(id string) (table.Prompt, bool) {
-	return table.Prompt{ID: id, Messages: []table.Message{{Role: "user", Content: "ask " + id}}}, strings.HasPrefix(id, "p")
+// input knows the prompts whose ids start with p.
+func input(samples []table.Sample, scores []table.Score) iter.Seq2[augment.Group, error] {
+	var prompts []table.Prompt
+	known := map[string]bool{}
+	for _, s := range samples {
+		if id := s.PromptID; strings.HasPrefix(id, "p") && !known[id] {
+			known[id] = true
+			prompts = append(prompts, table.Prompt{ID: id, Messages: []table.Message{{Role: "user", Content: "ask " + id}}})
+		}
+	}
+	return augment.Join(each(prompts), each(samples), each(scores))
 }
 
 func each[T any](list []T) iter.Seq2[T, error] {
@@ -329,10 +333,10 @@ func TestFailures(t *testing.T) {
 	badScores := func(yield func(table.Score, error) bool) { yield(table.Score{}, broken) }
 	for name, run := range map[string]func() (augment.Counts, error){
 		"samples": func() (augment.Counts, error) {
-			return augment.Rows(use("ra", "best-worst"), 1, 1, augment.Input{Prompt: lookup, Samples: badSamples, Scores: each(scores)}, writer{}, fine)
+			return augment.Rows(use("ra", "best-worst"), 1, 1, augment.Join(each([]table.Prompt{{ID: "p1"}}), badSamples, each(scores)), writer{}, fine)
 		},
 		"scores": func() (augment.Counts, error) {
-			return augment.Rows(use("ra", "best-worst"), 1, 1, augment.Input{Prompt: lookup, Samples: each(samples), Scores: badScores}, writer{}, fine)
+			return augment.Rows(use("ra", "best-worst"), 1, 1, augment.Join(each([]table.Prompt{{ID: "p1"}}), each(samples), badScores), writer{}, fine)
 		},
 		"renderer": func() (augment.Counts, error) {
 			return augment.Rows(use("ra", "best-worst"), 1, 1, input(samples, scores), writer{broken}, fine)

@@ -3,11 +3,9 @@ package augment
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/rs/zerolog"
+	"iter"
 
 	"radpo/configs"
 	"radpo/internal/chat"
@@ -19,7 +17,7 @@ import (
 
 // Stage reads prompts, samples, their scores on 1–10 and the policy's folder,
 // whose tokenizer and template render the prompts, and writes a pairs table.
-var Stage = flow.Kind[Config]{Name: "augment", Version: 6, Run: run}
+var Stage = flow.Kind[Config]{Name: "augment", Version: 7, Run: run}
 
 // A Config is what pairs depend on besides what the stage reads.
 type Config struct {
@@ -31,62 +29,53 @@ type Config struct {
 }
 
 func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
-	input, render, err := c.load(in.At(0), in.At(1), in.At(2), in.At(3))
+	groups, render, err := c.load(in.At(0), in.At(1), in.At(2), in.At(3))
 	if err != nil {
 		return err
 	}
-	// The counts are known only at the end and the table's metadata come first,
-	// so rows go to memory; they are as many as the samples that came from it.
-	var rows []table.Pair
-	counts, err := Rows(c.Augment, c.Seed, c.Iteration, input, render, func(p table.Pair) error {
-		rows = append(rows, p)
-		return ctx.Err()
+	return c.Write(ctx, out.Dir(), nil, groups, render, func(*table.Pair) error { return nil })
+}
+
+// Write makes the pairs table of groups in dir, with metadata; last may change
+// each row before it is written.
+func (c Config) Write(ctx context.Context, dir string, meta map[string]string, groups iter.Seq2[Group, error], render *chat.Prompter, last func(*table.Pair) error) error {
+	w, err := c.newWriter(dir, meta)
+	if err != nil {
+		return err
+	}
+	counts, err := Rows(c.Augment, c.Seed, c.Iteration, groups, render, func(p table.Pair) error {
+		if err := errors.Join(ctx.Err(), last(&p)); err != nil {
+			return err
+		}
+		return w.add(p)
 	})
-	if err != nil {
-		return err
-	}
 	counts.Cut = render.Cut
-	return c.finish(ctx, out.Dir(), rows, counts)
+	return w.finish(ctx, counts, err)
 }
 
 // load readies what rows are made of, from the folders of tables and policy. c
 // learns the attributes that only the scores name.
-func (c *Config) load(prompts, samples, scores, policy string) (Input, *chat.Prompter, error) {
-	known, err := readPrompts(prompts)
+func (c *Config) load(prompts, samples, scores, policy string) (iter.Seq2[Group, error], *chat.Prompter, error) {
+	asked, err := table.Open[table.Prompt](prompts)
 	if err != nil {
-		return Input{}, nil, err
+		return nil, nil, err
 	}
 	drawn, err := table.Open[table.Sample](samples)
 	if err != nil {
-		return Input{}, nil, err
+		return nil, nil, err
 	}
 	scored, err := table.Open[table.Score](scores)
 	if err != nil {
-		return Input{}, nil, err
+		return nil, nil, err
 	}
 	if c.AutoAttributes > 0 {
 		if c.Attributes, err = table.ReadLevelNames(scores); err != nil {
-			return Input{}, nil, err
+			return nil, nil, err
 		}
 		c.Wording.Names = c.Attributes
 	}
 	render, err := prompter(*c, policy)
-	return Input{
-		Prompt:  func(id string) (table.Prompt, bool) { p, ok := known[id]; return p, ok },
-		Samples: drawn.Rows(), Scores: scored.Rows(),
-	}, render, err
-}
-
-// finish writes the table of rows with what was counted.
-func (c Config) finish(ctx context.Context, dir string, rows []table.Pair, counts Counts) error {
-	if len(rows) == 0 {
-		return fmt.Errorf("no pair to train on: %v", counts)
-	}
-	zerolog.Ctx(ctx).Info().Msg(counts.String())
-	if c.Released() { // all rows at the better one's score, then all others
-		slices.SortStableFunc(rows, func(a, b table.Pair) int { return strings.Compare(a.Kind, b.Kind) })
-	}
-	return c.writePairs(dir, rows, counts)
+	return Join(asked.Rows(), table.Ahead(drawn.Rows()), scored.Rows()), render, err
 }
 
 // countsKey is where a pairs table's metadata keeps its Counts.
@@ -99,22 +88,6 @@ func ReadCounts(meta map[string]string) (Counts, error) {
 		return c, fmt.Errorf("the pairs table has no counts in its metadata: %w", err)
 	}
 	return c, nil
-}
-
-func (c Config) writePairs(dir string, rows []table.Pair, counts Counts) error {
-	text, err := json.Marshal(counts)
-	if err != nil {
-		return err
-	}
-	meta := map[string]string{countsKey: string(text)}
-	if len(c.Wording.Names) > 0 {
-		names, err := json.Marshal(c.Wording.Names)
-		if err != nil {
-			return err
-		}
-		meta[table.GoalNames] = string(names)
-	}
-	return table.WriteAll(dir, meta, rows)
 }
 
 func prompter(c Config, dir string) (*chat.Prompter, error) {

@@ -29,7 +29,14 @@ type Prompts struct {
 	HeldOut      int    `yaml:"held_out" json:"held_out"`           // prompts kept for evaluation, never trained on
 	PerIteration int    `yaml:"per_iteration" json:"per_iteration"` // fresh prompts an iteration; 0: all of them in each
 	MaxTokens    int    `yaml:"max_tokens" json:"max_tokens"`       // longer user text loses its middle
+	// Responses are drawn from the policy and ranked, or in iteration 1 given by
+	// the file of the prompts, with their scores: see docs/data.md.
+	Responses string `yaml:"responses" json:"responses"` // drawn, given
+	SkipBad   bool   `yaml:"skip_bad" json:"skip_bad"`   // bad rows of the file are left out, and kept beside the table
 }
+
+// Given says whether iteration 1 starts from responses that others drew.
+func (p Prompts) Given() bool { return p.Responses == "given" }
 
 // Sampler says how responses are drawn.
 type Sampler struct {
@@ -272,7 +279,7 @@ func Default() Config {
 		Seed:       42,
 		Device:     "auto",
 		DType:      "bfloat16",
-		Prompts:    Prompts{HeldOut: 256, MaxTokens: 1024},
+		Prompts:    Prompts{HeldOut: 256, MaxTokens: 1024, Responses: "drawn"},
 		Sampler: Sampler{Backend: "native", N: 5, Temperature: 0.8, TopP: 0.95, RepetitionPenalty: 1, MaxTokens: 2048, Batch: 256, Memory: "auto", Goal: "max",
 			Remote: Fleet{Protocol: "auto", Concurrency: 32, Timeout: 600, ReloadTimeout: 1800}},
 		Ranker: Ranker{

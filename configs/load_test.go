@@ -77,7 +77,7 @@ func TestOverrideFaults(t *testing.T) {
 		{"dpo.beta=-1", "--set dpo.beta=-1: dpo.beta: -1 is outside (0, inf)"},
 		{"dpo.beta=", "--set dpo.beta=: dpo.beta: wants a number, has the text \"\""},
 		{"eval.goals=[1,", `--set eval.goals=[1,: eval.goals: wants a list of numbers, has the text "[1,"`},
-		{"prompts={path: p}", "--set prompts={path: p}: prompts: is a section; set one of its keys: prompts takes path, column, held_out, per_iteration, max_tokens"},
+		{"prompts={path: p}", "--set prompts={path: p}: prompts: is a section; set one of its keys: prompts takes path, column, held_out, per_iteration, max_tokens, responses, skip_bad"},
 		{"augment.method=ria", "--set augment.method=ria: augment.method: \"ria\" is not a choice; choose ra, ra-plus, half-ra, ira or none"},
 		{"ranker.remote.key=sk-123", "--set ranker.remote.key=…: ranker.remote.key: unknown key; ranker.remote takes urls, protocol, form, model, key_env, concurrency, timeout, cache"},
 		{"sampler.n=&a 5", "--set sampler.n=&a 5: sampler.n: anchors and aliases are not supported; write the value out"},

@@ -28,6 +28,8 @@ var rules = map[string]rule{
 	"prompts.held_out":      in("[0, inf)"),
 	"prompts.per_iteration": in("[0, inf)"),
 	"prompts.max_tokens":    in("[1, inf)"),
+	"prompts.responses":     oneOf("drawn given"),
+	"prompts.skip_bad":      anything,
 	"iterations":            in("[1, 1000]"),
 	"seed":                  anything,
 	"device":                oneOf("auto cpu cuda"),
@@ -229,6 +231,9 @@ func (c Config) needs() Errors {
 		"chooses what augment.attributes lists already; leave one of them out")
 	need(c.Augment.AutoAttributes == 0 || c.Ranker.Kind == "armorm", "augment.auto_attributes",
 		"needs a ranker that weighs its attributes: armorm, not %s", c.Ranker.Kind)
+	need(!c.Prompts.Given() || c.Prompts.Path != BuiltIn, "prompts.responses", "given needs a file that has them; the built-in prompts have none")
+	need(!c.Prompts.Given() || c.Augment.AutoAttributes == 0, "augment.auto_attributes",
+		"needs a ranker that weighs its attributes, and prompts.responses given has none; list them in augment.attributes")
 	need(c.Ranker.Kind == "armorm" || c.Ranker.Kind == "rule" || len(c.Augment.Attributes) == 0, "augment.attributes",
 		"need a ranker that has them: armorm or rule, not %s", c.Ranker.Kind)
 	return faults

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"slices"
 
 	"radpo/configs"
@@ -30,25 +31,32 @@ type trial struct {
 type exhibit struct{ name, first, second string }
 
 // baselines puts the base policy, and plain DPO on the same samples where it
-// is wanted, beside the loop.
-func (l *loop) baselines(prompts, samples, scores, base, reward, pairs string) {
+// is wanted, beside the loop. It returns the scores whose maps are everybody's:
+// the first iteration's or, where these were given, those of the base policy's
+// answers, as the ranker's own scale is another.
+func (l *loop) baselines(prompts, samples, scores, base, reward, pairs string) (first string) {
 	l.show.prompts = prompts
-	l.evaluate("base", prompts, base, reward, scores)
+	if first = scores; l.Prompts.Given() {
+		first = ""
+	}
+	marks := l.evaluate("base", prompts, base, reward, first)
+	first = cmp.Or(first, marks)
 	if !l.Eval.Baseline {
 		l.unlearning("base", base, pairs)
-		return
+		return first
 	}
 	plain := l.augment("pairs-plain", 1, "none", prompts, samples, scores, base)
 	policy := l.train("plain-1", base, base, plain)
-	l.evaluate("plain-1", prompts, policy, reward, scores)
+	l.evaluate("plain-1", prompts, policy, reward, first)
 	l.unlearning("base", base, plain)
 	l.unlearning("plain", policy, plain)
+	return first
 }
 
 // evaluate answers the held-out prompts at every goal and scores the answers
-// by the maps of the first iteration. All policies draw alike, so that they
-// differ by what they learnt.
-func (l *loop) evaluate(name, prompts, policy, reward, first string) {
+// by the maps of the table first, or their own. All policies draw alike, so that
+// they differ by what they learnt. It returns the scores.
+func (l *loop) evaluate(name, prompts, policy, reward, first string) (scores string) {
 	c := sampler.Config{Sampler: l.Sampler, Split: heldOut, Goals: l.goals(), Seed: l.Seed}
 	c.N, c.Temperature, c.TopP, c.TopK = l.Eval.N, l.Eval.Temperature, 1, 0
 	t := trial{policy: name, samples: l.add(sampler.Stage.With(l.sampling(c), "trial-"+name, prompts, policy, l.naming(first)))}
@@ -60,6 +68,7 @@ func (l *loop) evaluate(name, prompts, policy, reward, first string) {
 		t.goal = l.goal(l.Scale.High)
 	}
 	l.show.policies = append(l.show.policies, t)
+	return t.scores
 }
 
 // conditioned says whether a policy is asked for a goal in use.

@@ -144,9 +144,19 @@ func openTemplate(f *hf.Folder) (*chat.Template, error) {
 // shown is how many bad rows of a file an error lists.
 const shown = 5
 
-// checkPrompts reads the whole prompt file and lists its bad rows.
+// checkPrompts reads the whole prompt file and lists its bad rows, unless they
+// may be skipped.
 func checkPrompts(c configs.Prompts) error {
-	return badRows(c.Path, table.ReadPrompts(c.Path, table.PromptOptions{Column: c.Column}).Rows())
+	if c.Given() {
+		if err := (Given{Path: c.Path}).check(); err != nil {
+			return err
+		}
+	}
+	rows, _ := promptRows(c.Path, c.Column, c.Given())
+	if c.SkipBad {
+		rows = sound(rows, nil)
+	}
+	return badRows(c.Path, rows)
 }
 
 // badRows lists the errors of a file's rows, the first few.

@@ -134,7 +134,7 @@ func (l *lineage) score(m flow.Made, s table.Sample) error {
 	} else if err != nil {
 		return err
 	}
-	raw, _ := l.input(m, ranker.Stage.Name, ranker.Implied.Name)
+	raw, _ := l.input(m, ranker.Stage.Name, givenScores.Name, ranker.Implied.Name)
 	return link(l, scoreLink{
 		Artifact: filepath.Base(m.Dir), Raw: filepath.Base(raw.Dir), Ranker: scaling.Ranker, Sample: s.Sample, RawScore: row.Raw, Attributes: row.Attributes,
 		Score: row.Score, Levels: row.Levels, Maps: mapsOf(scaling), Fitted: scaling.Fitted,

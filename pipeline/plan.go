@@ -27,24 +27,21 @@ func plan(c configs.Config, in inputs) *loop {
 	l := &loop{Config: c, in: in}
 	base := l.model("model", place{in.model, in.adapter})
 	reward := l.source("reward-model", in.reward)
-	prompts := l.add(promptStage.With(promptConfig{c.Prompts.Column, c.Prompts.HeldOut, c.Prompts.PerIteration, c.Iterations, c.Seed}, "prompts", l.source("prompts-file", in.prompts)))
+	prompts := l.add(promptStage.With(promptsOf(c), "prompts", l.source("prompts-file", in.prompts)))
 
 	policy, first := base, ""
 	var data []string
 	for i := 1; i <= c.Iterations; i++ {
 		start, reference := choose(c.DPO.Start, policy, base), choose(c.DPO.Reference, policy, base)
 		if i == 1 || c.DPO.Data != "first" {
-			samples := l.sample(i, prompts, policy, first)
-			raw := l.rank(fmt.Sprint("raw-", i), prompts, samples, reward)
-			scores := l.scale(fmt.Sprint("scores-", i), raw, first)
+			samples, scores := l.scored(i, prompts, policy, reward, first)
 			pairs, goals := l.pairs(i, prompts, samples, scores, base, start, reference)
 			l.show.scales = append(l.show.scales, exhibit{fmt.Sprint("iter-", i), goals, pairs})
 			if data = append(data, pairs); c.DPO.Data == "newest" {
 				data = []string{pairs}
 			}
 			if i == 1 {
-				first = scores
-				l.baselines(prompts, samples, scores, base, reward, pairs)
+				first = l.baselines(prompts, samples, scores, base, reward, pairs)
 			}
 		}
 		policy = l.train(fmt.Sprint("iter-", i), start, reference, data...)
@@ -73,6 +70,17 @@ func (l *loop) source(name, path string) string {
 		return ""
 	}
 	return l.add(flow.Source(name, path))
+}
+
+// scored are iteration i's responses and their scores: drawn and ranked, or in
+// the first one given.
+func (l *loop) scored(i int, prompts, policy, reward, first string) (samples, scores string) {
+	if i == 1 && l.Prompts.Given() {
+		return l.given(prompts, policy)
+	}
+	samples = l.sample(i, prompts, policy, first)
+	raw := l.rank(fmt.Sprint("raw-", i), prompts, samples, reward)
+	return samples, l.scale(fmt.Sprint("scores-", i), raw, first)
 }
 
 // sample answers iteration i's prompts: from the second on at the goal that

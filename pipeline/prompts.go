@@ -3,8 +3,11 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
+	"path/filepath"
 
 	"radpo/configs"
 	"radpo/demo"
@@ -34,11 +37,21 @@ type promptConfig struct {
 	PerIteration int    `json:"prompts.per_iteration"`
 	Iterations   int    `json:"iterations"`
 	Seed         int64  `json:"seed"`
+	Given        bool   `json:"prompts.given,omitempty"`
+	SkipBad      bool   `json:"prompts.skip_bad,omitempty"`
+}
+
+func promptsOf(c configs.Config) promptConfig {
+	return promptConfig{
+		Column: c.Prompts.Column, HeldOut: c.Prompts.HeldOut, PerIteration: c.Prompts.PerIteration, Iterations: c.Iterations, Seed: c.Seed,
+		Given: c.Prompts.Given(), SkipBad: c.Prompts.SkipBad,
+	}
 }
 
 func runPrompts(ctx context.Context, c promptConfig, in flow.In, out *flow.Out) error {
-	prompts, duplicates, err := readPrompts(in.At(0), c.Column)
-	if err != nil {
+	bad := &aside{path: filepath.Join(out.Dir(), badFile)}
+	prompts, duplicates, err := c.read(in.At(0), bad)
+	if err = errors.Join(err, bad.Close()); err != nil {
 		return err
 	}
 	if err := c.assign(prompts); err != nil {
@@ -51,20 +64,46 @@ func runPrompts(ctx context.Context, c promptConfig, in flow.In, out *flow.Out) 
 	return table.WriteAll(out.Dir(), map[string]string{"counts": string(counts)}, prompts)
 }
 
-// readPrompts reads the file at path, or the built-in world without one.
-func readPrompts(path, column string) (prompts []table.Prompt, duplicates int, err error) {
+// read reads the file at path, or the built-in world without one.
+func (c promptConfig) read(path string, bad *aside) (prompts []table.Prompt, duplicates int, err error) {
 	if path == "" {
 		prompts, err = demo.Prompts()
 		return prompts, 0, err
 	}
-	r := table.ReadPrompts(path, table.PromptOptions{Column: column})
-	for p, err := range r.Rows() {
-		if err != nil {
+	seen := map[string]bool{} // of prompts that are given with responses
+	rows, own := promptRows(path, c.Column, c.Given)
+	if c.SkipBad {
+		rows = sound(rows, bad)
+	}
+	for p, err := range rows {
+		switch {
+		case err != nil:
 			return nil, 0, err
+		case c.Given && seen[p.ID]:
+			duplicates++
+			continue
+		case c.Given:
+			seen[p.ID] = true
 		}
 		prompts = append(prompts, p)
 	}
-	return prompts, r.Duplicates(), nil
+	return prompts, duplicates + own(), nil
+}
+
+// promptRows are the prompts of a file, or of one that gives responses too, and
+// how many of them the reader drops as duplicates.
+func promptRows(path, column string, given bool) (rows iter.Seq2[table.Prompt, error], duplicates func() int) {
+	if !given {
+		r := table.ReadPrompts(path, table.PromptOptions{Column: column})
+		return r.Rows(), r.Duplicates
+	}
+	return func(yield func(table.Prompt, error) bool) {
+		for s, err := range table.ReadScored(path) {
+			if !yield(table.Prompt{ID: s.PromptID, Messages: s.Messages, Source: s.Source}, err) {
+				return
+			}
+		}
+	}, func() int { return 0 }
 }
 
 // assign shuffles the prompts' splits: first those held out, then each

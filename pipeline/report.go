@@ -43,7 +43,7 @@ func (r Run) report(store *flow.Store, l *loop, w io.Writer) error {
 		replace(page, func(w io.Writer) error { return eval.WriteHTML(w, in, measures) }),
 		replace(filepath.Join(store.Dir(), "report.json"), func(w io.Writer) error { return eval.WriteJSON(w, measures) }),
 		eval.Summary(w, in, measures))
-	if err != nil {
+	if err = errors.Join(err, writeSums(store.Dir())); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w, "\nreport: %s\n", page)

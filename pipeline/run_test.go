@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +71,42 @@ func TestLoop(t *testing.T) {
 	}
 	if page, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || !bytes.Contains(page, []byte("<svg")) {
 		t.Errorf("report.html has no figure (%v)", err)
+	}
+	flips(t, dir)
+}
+
+// flips changes one byte of each file of a run: verify names the file. The lock
+// is written anew by every command.
+func flips(t *testing.T, dir string) {
+	t.Helper()
+	if err := pipeline.Verify(t.Context(), dir, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(9, 10))
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() == "lock" {
+			return err
+		}
+		files++
+		whole, err := os.ReadFile(path)
+		if err != nil || len(whole) < 2 {
+			return err
+		}
+		text := bytes.Clone(whole)
+		text[rng.IntN(len(text)-1)] ^= 1 << rng.IntN(8)
+		if err := os.WriteFile(path, text, 0o666); err != nil {
+			return err
+		}
+		var out bytes.Buffer
+		bad := pipeline.Verify(t.Context(), dir, &out)
+		if bad == nil || !strings.Contains(out.String()+bad.Error(), d.Name()) {
+			t.Errorf("with a byte of %s flipped, verify says %v\n%s", path, bad, &out)
+		}
+		return os.WriteFile(path, whole, 0o666)
+	})
+	if err != nil || files < 20 {
+		t.Errorf("%d files, error %v", files, err)
 	}
 }
 

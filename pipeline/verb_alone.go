@@ -47,6 +47,7 @@ type Alone struct {
 	Model   string // folder, name in the cache, or "builtin"
 	Adapter string // folder of an adapter on it; empty: none, unless Model is one
 	Prompts string // JSONL, Parquet or Arrow file, or a prompts table
+	SkipBad bool   // bad rows of files are left out and kept in OUT.bad.jsonl
 }
 
 // workOf is where a stage alone keeps what it has done so far.
@@ -85,6 +86,11 @@ func (a Alone) run(ctx context.Context, fill plot, finish func(*gallery) (string
 	g, err := newGallery(store, l)
 	if err != nil {
 		return err
+	}
+	for _, s := range l.stages {
+		if err := keepBad(ctx, g.path(s.Name), a.Out); err != nil {
+			return err
+		}
 	}
 	dir := g.path(last)
 	if finish != nil {
@@ -126,13 +132,13 @@ func (a Alone) prompts(l *loop) (string, error) {
 	source := ""
 	if a.Prompts != configs.BuiltIn {
 		c := a.Config.Prompts
-		c.Path = a.Prompts
+		c.Path, c.SkipBad = a.Prompts, a.SkipBad
 		if err := checkPrompts(c); err != nil {
 			return "", err
 		}
 		source = l.source("prompts-file", a.Prompts)
 	}
-	return l.add(promptStage.With(promptConfig{Column: a.Config.Prompts.Column, Iterations: 1}, "prompts", source)), nil
+	return l.add(promptStage.With(promptConfig{Column: a.Config.Prompts.Column, Iterations: 1, SkipBad: a.SkipBad}, "prompts", source)), nil
 }
 
 // tableSource adds a table folder, which must hold rows R, as a source.

@@ -25,6 +25,9 @@ func keepConfig(store *flow.Store, c configs.Config) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", ConfigFile, err)
 	}
+	if err := os.RemoveAll(filepath.Join(store.Dir(), sumsFile)); err != nil { // until the report is written
+		return err
+	}
 	return replace(filepath.Join(store.Dir(), ConfigFile), func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err

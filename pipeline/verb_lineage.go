@@ -41,7 +41,7 @@ func ShowLineage(run, stage string, n int, asJSON bool, w io.Writer) error {
 		return inputError("%s is not in the manifest of %s", dir, run)
 	case made[at].Kind == augment.Stage.Name, made[at].Kind == augment.Relabel.Name:
 		err = l.back(made[at], n)
-	case made[at].Kind == sampler.Stage.Name:
+	case isSamples(made[at]):
 		err = l.forward(made[at], n)
 	default:
 		return inputError("stage %s makes neither pairs nor samples: lineage is that of a row of either", stage)
@@ -89,7 +89,7 @@ func (l *lineage) back(pairs flow.Made, n int) error {
 	if err := l.prompt(pairs, p.PromptID); err != nil {
 		return err
 	}
-	samples, ok := l.input(pairs, sampler.Stage.Name)
+	samples, ok := l.input(pairs, sampler.Stage.Name, givenSamples.Name)
 	if !ok {
 		return fmt.Errorf("%s was not made of this run's samples", filepath.Base(pairs.Dir))
 	}
@@ -161,12 +161,13 @@ func (l *lineage) input(m flow.Made, kinds ...string) (flow.Made, bool) {
 func (l *lineage) samples(m flow.Made) (flow.Made, bool) {
 	next := map[string][]string{
 		ranker.Stage.Name:    {sampler.Stage.Name},
-		augment.Stage.Name:   {sampler.Stage.Name},
+		givenScores.Name:     {givenSamples.Name},
+		augment.Stage.Name:   {sampler.Stage.Name, givenSamples.Name},
 		ranker.Implied.Name:  {augment.Stage.Name},
 		augment.Relabel.Name: {augment.Stage.Name},
-		ranker.Scale.Name:    {ranker.Stage.Name, ranker.Implied.Name},
+		ranker.Scale.Name:    {ranker.Stage.Name, givenScores.Name, ranker.Implied.Name},
 	}
-	for m.Kind != sampler.Stage.Name {
+	for !isSamples(m) {
 		of, ok := l.input(m, next[m.Kind]...)
 		if !ok {
 			return of, false
@@ -174,4 +175,9 @@ func (l *lineage) samples(m flow.Made) (flow.Made, bool) {
 		m = of
 	}
 	return m, true
+}
+
+// isSamples says whether an artifact is responses, drawn or given.
+func isSamples(m flow.Made) bool {
+	return m.Kind == sampler.Stage.Name || m.Kind == givenSamples.Name
 }

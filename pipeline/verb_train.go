@@ -37,10 +37,10 @@ func (a Alone) Train(ctx context.Context, pairs, reference, refs string) error {
 			}
 			against = l.model("reference", p)
 		}
-		if err := checkPairs(pairs); err != nil {
+		if err := checkPairs(pairs, a.SkipBad); err != nil {
 			return "", err
 		}
-		rows := l.add(pairsStage.With(pairsConfig{l.DPO.MaxPromptLength}, "pairs", l.source("pairs-file", pairs), policy))
+		rows := l.add(pairsStage.With(pairsConfig{l.DPO.MaxPromptLength, a.SkipBad}, "pairs", l.source("pairs-file", pairs), policy))
 		if refs == "" {
 			refs = l.refs("refs", against, rows)
 		} else if refs, err = tableSource[table.Ref](l, "refs", refs); err != nil {
@@ -64,15 +64,23 @@ func Replay(ctx context.Context, dir string, out io.Writer) error {
 	return json.NewEncoder(out).Encode(m)
 }
 
-// checkPairs reads the whole file and lists its bad rows.
-func checkPairs(path string) error { return badRows(path, table.ReadPairs(path)) }
+// checkPairs reads the whole file and lists its bad rows, unless they may be
+// skipped.
+func checkPairs(path string, skip bool) error {
+	rows := table.ReadPairs(path)
+	if skip {
+		rows = sound(rows, nil)
+	}
+	return badRows(path, rows)
+}
 
 // pairsStage reads pairs in any layout and a model folder, and writes a pairs
 // table with ids of that model.
 var pairsStage = flow.Kind[pairsConfig]{Name: "pairs", Version: 2, Run: runPairs}
 
 type pairsConfig struct {
-	MaxPrompt int `json:"dpo.max_prompt_length"`
+	MaxPrompt int  `json:"dpo.max_prompt_length"`
+	SkipBad   bool `json:"skip_bad,omitempty"`
 }
 
 func runPairs(ctx context.Context, c pairsConfig, in flow.In, out *flow.Out) error {
@@ -94,7 +102,12 @@ func runPairs(ctx context.Context, c pairsConfig, in flow.In, out *flow.Out) err
 	if err != nil {
 		return err
 	}
-	for p, err := range table.ReadPairs(in.At(0)) {
+	bad := &aside{path: filepath.Join(out.Dir(), badFile)}
+	rows := table.ReadPairs(in.At(0))
+	if c.SkipBad {
+		rows = sound(rows, bad)
+	}
+	for p, err := range rows {
 		if err != nil {
 			return &InputError{err}
 		}
@@ -111,18 +124,21 @@ func runPairs(ctx context.Context, c pairsConfig, in flow.In, out *flow.Out) err
 			return err
 		}
 	}
-	return w.Close()
+	return errors.Join(bad.Close(), w.Close())
 }
 
 // arePlain says whether the responses at path are plain texts, not
 // conversations, as its first row has them. A prompt reader tells: it takes a
 // text for a user's turn, and of a conversation what stands before the answer.
 func arePlain(path string) bool {
-	for p, err := range table.ReadPairs(path) {
+	if _, err := table.Open[table.Pair](path); err == nil {
+		return false // rows of ours have messages
+	}
+	for p, err := range sound(table.ReadPairs(path), nil) {
 		if err != nil {
 			return false
 		}
-		for q, err := range table.ReadPrompts(path, table.PromptOptions{Column: "chosen"}).Rows() {
+		for q, err := range sound(table.ReadPrompts(path, table.PromptOptions{Column: "chosen"}).Rows(), nil) {
 			return err == nil && len(q.Messages) == 1 && q.Messages[0].Content == p.Chosen
 		}
 	}

@@ -109,10 +109,10 @@ func (a Alone) Unlearning(ctx context.Context, plain, ra, pairs string) (f Findi
 				return "", err
 			}
 		}
-		if err := errors.Join(checkPairs(pairs), checkScored(pairs)); err != nil {
+		if err := errors.Join(checkPairs(pairs, a.SkipBad), checkScored(pairs)); err != nil {
 			return "", err
 		}
-		rows := l.add(pairsStage.With(pairsConfig{l.DPO.MaxPromptLength}, "pairs", l.source("pairs-file", pairs), reference))
+		rows := l.add(pairsStage.With(pairsConfig{l.DPO.MaxPromptLength, a.SkipBad}, "pairs", l.source("pairs-file", pairs), reference))
 		l.rejectedLogps(rows, reference, l.source("plain", trained["plain"]), l.source("ra", trained["ra"]))
 		return "pairs", nil
 	}, func(g *gallery) (string, error) {
@@ -133,7 +133,7 @@ func (a Alone) Unlearning(ctx context.Context, plain, ra, pairs string) (f Findi
 // checkScored refuses pairs that are not plain or whose answers have no score
 // or no prompt's text.
 func checkScored(path string) error {
-	for p, err := range table.ReadPairs(path) {
+	for p, err := range sound(table.ReadPairs(path), nil) {
 		switch {
 		case err != nil:
 			return err

@@ -32,6 +32,15 @@ func ReadOrigin(meta map[string]string) (Origin, error) {
 	return o, nil
 }
 
+// ByData stands for a ranker where scores came with the responses.
+const ByData = "the data"
+
+// Meta is the metadata of a table of raw scores.
+func (o Origin) Meta() (map[string]string, error) {
+	names, err := json.Marshal(append([]string{}, o.Attributes...))
+	return map[string]string{attributes: string(names), rankedBy: o.Ranker, samplesOf: o.Samples}, err
+}
+
 // ranker names who scores.
 func (c Config) ranker(in flow.In) string {
 	switch {

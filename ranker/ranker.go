@@ -128,6 +128,8 @@ func names(kind string) []string {
 		return rule{}.Names()
 	case "armorm":
 		return objectives[:]
+	case ByData:
+		return table.RatedAttributes
 	}
 	return nil
 }

@@ -34,20 +34,50 @@ func (m Map) At(raw float64) float64 {
 // Fit makes the maps for rows: one for the score and one for each of columns.
 // Rows without a score are left out.
 func Fit(c configs.Scale, rows []table.Score, at []int, labels []string) ([]Map, error) {
-	values := make([][]float64, len(at)+1)
+	f := newFitter(c, at, labels)
 	for _, r := range rows {
-		if lack(r, at, labels) != "" {
-			continue
-		}
-		values[0] = append(values[0], r.Raw)
-		for k, column := range at {
-			values[k+1] = append(values[k+1], r.Attributes[column])
-		}
+		f.add(r)
 	}
-	maps := make([]Map, len(values))
-	for k, name := range mapped(labels) {
+	return f.maps()
+}
+
+// A fitter sees rows go by. It keeps the values that the method needs.
+type fitter struct {
+	c      configs.Scale
+	at     []int
+	labels []string
+	values [][]float64
+}
+
+func newFitter(c configs.Scale, at []int, labels []string) *fitter {
+	return &fitter{c, at, labels, make([][]float64, len(at)+1)}
+}
+
+func (f *fitter) add(r table.Score) {
+	if lack(r, f.at, f.labels) != "" {
+		return
+	}
+	f.keep(0, r.Raw)
+	for k, column := range f.at {
+		f.keep(k+1, r.Attributes[column])
+	}
+}
+
+// keep adds a value of column k: all of them for quantiles, else the extremes.
+func (f *fitter) keep(k int, v float64) {
+	if f.c.Method == "quantile" || len(f.values[k]) == 0 {
+		f.values[k] = append(f.values[k], v)
+		return
+	}
+	low, high := f.values[k][0], f.values[k][len(f.values[k])-1]
+	f.values[k] = append(f.values[k][:0], min(low, v), max(high, v))
+}
+
+func (f *fitter) maps() ([]Map, error) {
+	maps := make([]Map, len(f.values))
+	for k, name := range mapped(f.labels) {
 		var err error
-		if maps[k], err = fit(c, name, values[k]); err != nil {
+		if maps[k], err = fit(f.c, name, f.values[k]); err != nil {
 			return nil, err
 		}
 	}

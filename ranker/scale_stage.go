@@ -118,18 +118,23 @@ func (c ScaleConfig) asFirst(s *Scaling, rows []table.Score, at []int, fitted st
 // perPrompt fits and maps the rows of each prompt alone: scores then say
 // nothing across prompts.
 func (c ScaleConfig) perPrompt(s *Scaling, rows []table.Score, at []int) error {
-	scored := func(r table.Score) bool { return lack(r, at, c.Attributes) == "" }
 	for own := range prompts(rows) {
-		maps := make([]Map, len(at)+1)
-		if slices.ContainsFunc(own, scored) {
-			var err error
-			if maps, err = Fit(c.Scale, own, at, c.Attributes); err != nil {
-				return err
-			}
+		maps, err := ownMaps(c.Scale, own, at, c.Attributes)
+		if err != nil {
+			return err
 		}
 		s.apply(own, maps, at, c.Attributes)
 	}
 	return nil
+}
+
+// ownMaps are fitted to the rows of one prompt; any will do where none has a
+// score.
+func ownMaps(c configs.Scale, own []table.Score, at []int, labels []string) ([]Map, error) {
+	if !slices.ContainsFunc(own, func(r table.Score) bool { return lack(r, at, labels) == "" }) {
+		return make([]Map, len(at)+1), nil
+	}
+	return Fit(c, own, at, labels)
 }
 
 // prompts yields the rows of one prompt after another.

@@ -25,6 +25,7 @@ func (a *alone) flags(cmd *cobra.Command, required ...string) {
 
 func (a *alone) settingsAndOut(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&a.sets, "set", nil, "override a key of the configuration, as dpo.beta=0.05; may repeat")
+	cmd.Flags().BoolVar(&a.SkipBad, "skip-bad", false, "leave bad rows of files out and keep them, with why, in OUT.bad.jsonl")
 	cmd.Flags().StringVarP(&a.Out, "out", "o", "", "new folder for the result (required)")
 }
 

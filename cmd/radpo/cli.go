@@ -97,7 +97,7 @@ func command(threads *int) *cobra.Command {
 		}
 	}
 	add(loopVerbs, runVerb(), planVerb(), reportVerb(), showVerb(), verifyVerb(), initVerb())
-	add(stageVerbs, sampleVerb(), rankVerb(), augmentVerb(), trainVerb(), replayVerb(), evalVerb())
+	add(stageVerbs, sampleVerb(), rankVerb(), augmentVerb(), trainVerb(), replayVerb(), evalVerb(), importVerb(), exportVerb())
 	add(lineVerbs, generateVerb(), logprobsVerb(), tokenizeVerb(), scoreVerb(), serveVerb(), chatVerb())
 	add(modelVerbs, doctorVerb(), downloadVerb(), mergeVerb())
 	return root

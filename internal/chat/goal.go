@@ -33,13 +33,6 @@ type Goal struct {
 	Names []string
 }
 
-func (g Goal) template() string {
-	if known, ok := wordings[g.Wording]; ok {
-		return known
-	}
-	return g.Wording
-}
-
 // Text returns the goal prompt for values: one overall score, or one value an
 // attribute in the order of Names.
 func (g Goal) Text(values []float64) string {
@@ -56,8 +49,12 @@ func (g Goal) Text(values []float64) string {
 			pairs = append(pairs, "{score}", number)
 		}
 	}
-	pairs = append(pairs, "{lines}", strings.Join(lines, "\n"))
-	return strings.NewReplacer(pairs...).Replace(g.template())
+	all := strings.Join(lines, "\n")
+	if known, ok := wordings[g.Wording]; ok {
+		return strings.Replace(known, "{lines}", all, 1)
+	}
+	pairs = append(pairs, "{lines}", all)
+	return strings.NewReplacer(pairs...).Replace(g.Wording)
 }
 
 // All is the goal that has v for every number.
@@ -115,16 +112,21 @@ func (g Goal) Number(v float64) string {
 // first user turn. Two newlines separate. The argument does not change; an
 // empty goal adds nothing.
 func (t *Template) WithGoal(messages []Message, goalText string) []Message {
+	role := "user"
+	if t.SystemTurn() {
+		role = "system"
+	}
+	return withGoal(messages, goalText, role)
+}
+
+// withGoal puts the goal into the first turn of role, or one of its own.
+func withGoal(messages []Message, goalText, role string) []Message {
 	out := append([]Message(nil), messages...)
 	if goalText == "" {
 		return out
 	}
-	role := "user"
-	if t.SystemTurn() {
-		role = "system"
-		if len(out) == 0 || out[0].Role != role {
-			return append([]Message{{Role: role, Content: goalText}}, out...)
-		}
+	if role == "system" && (len(out) == 0 || out[0].Role != role) {
+		return append([]Message{{Role: role, Content: goalText}}, out...)
 	}
 	for i, m := range out {
 		if m.Role == role {

@@ -1,7 +1,8 @@
 package chat
 
 // A Prompter makes the prompt that a policy is asked, with or without a goal,
-// as messages and as ids.
+// as messages and as ids. Without a template there are no ids, and a goal is put
+// in a system turn.
 type Prompter struct {
 	Template  *Template
 	Tokens    Encoder
@@ -17,6 +18,9 @@ func (p *Prompter) Prompt(messages []Message, goal []float64) ([]Message, []int3
 	text := ""
 	if len(goal) > 0 {
 		text = p.Goal.Text(goal)
+	}
+	if p.Template == nil {
+		return withGoal(messages, text, "system"), nil, nil
 	}
 	asked := p.Template.WithGoal(messages, text)
 	ids, err := p.Template.Encode(p.Tokens, asked, true, false)

@@ -71,7 +71,7 @@ func readRows[R any](path string, want columns, parse func(at string, cols map[s
 			var r R
 			if err == nil {
 				if r, err = parse(path+row.at, row.cols); err != nil {
-					err = rowError(path, row.at, err)
+					err = row.fault(path, err)
 				}
 			}
 			if !yield(r, err) {

@@ -43,7 +43,7 @@ func arrowFiles(path string, files []string, want columns) iter.Seq2[foreignRow,
 					n++
 					row := foreignRow{at: fmt.Sprintf(": row %d", n)}
 					if row.cols, err = arrowRow(rec, i, want); err != nil {
-						err = rowError(path, row.at, err)
+						err = row.fault(path, err)
 					}
 					if !yield(row, err) {
 						return
@@ -52,6 +52,24 @@ func arrowFiles(path string, files []string, want columns) iter.Seq2[foreignRow,
 			}
 		}
 	}
+}
+
+// arrowNames are the columns of an Arrow stream or file.
+func arrowNames(path string) ([]string, error) {
+	schema, _, err := readSchema(path, memory.DefaultAllocator)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return columnNames(schema), nil
+}
+
+// folderNames are the columns of a folder that datasets.save_to_disk wrote.
+func folderNames(dir string) ([]string, error) {
+	files, err := readState(dir)
+	if err != nil {
+		return nil, err
+	}
+	return arrowNames(files[0])
 }
 
 func columnNames(s *arrow.Schema) []string {
@@ -88,7 +106,7 @@ func arrowValue(a arrow.Array, i int, left *budget) (any, error) {
 	}
 	switch a := a.(type) {
 	case array.StringLike:
-		return foreignText(a.Value(i), left)
+		return foreignText(strings.Clone(a.Value(i)), left)
 	case *array.Dictionary:
 		return arrowValue(a.Dictionary(), a.GetValueIndex(i), left)
 	case *array.Boolean:
@@ -101,6 +119,14 @@ func arrowValue(a arrow.Array, i int, left *budget) (any, error) {
 		return int64(a.Value(i)), nil
 	case *array.Int64:
 		return a.Value(i), nil
+	case *array.Null:
+		return nil, nil
+	case *array.Uint8:
+		return int64(a.Value(i)), nil
+	case *array.Uint16:
+		return int64(a.Value(i)), nil
+	case *array.Float16:
+		return float64(a.Value(i).Float32()), nil
 	case *array.Uint32:
 		return int64(a.Value(i)), nil
 	case *array.Float32:
@@ -116,13 +142,14 @@ func arrowValue(a arrow.Array, i int, left *budget) (any, error) {
 }
 
 func arrowStruct(a *array.Struct, i int, left *budget) (any, error) {
-	m := map[string]any{}
-	for k, f := range a.DataType().(*arrow.StructType).Fields() {
+	typ := a.DataType().(*arrow.StructType)
+	m := make(map[string]any, typ.NumFields())
+	for k := range typ.NumFields() {
 		v, err := arrowValue(a.Field(k), i, left)
 		if err != nil {
 			return nil, err
 		}
-		m[f.Name] = v
+		m[typ.Field(k).Name] = v
 	}
 	return m, nil
 }
@@ -133,7 +160,7 @@ func arrowList(a array.ListLike, i int, left *budget) (any, error) {
 	if from < 0 || from > to || to > int64(values.Len()) {
 		return nil, fmt.Errorf("list spans %d to %d of %d elements", from, to, values.Len())
 	}
-	var list []any
+	list := make([]any, 0, min(to-from, 64))
 	for j := from; j < to; j++ {
 		v, err := arrowValue(values, int(j), left)
 		if err != nil {
@@ -144,7 +171,7 @@ func arrowList(a array.ListLike, i int, left *budget) (any, error) {
 	return list, nil
 }
 
-// foreignText copies and checks a text that lies in a file's buffer.
+// foreignText checks a text out of a file.
 func foreignText(s string, left *budget) (any, error) {
 	if err := left.spend(len(s)); err != nil {
 		return nil, err
@@ -152,5 +179,5 @@ func foreignText(s string, left *budget) (any, error) {
 	if !utf8.ValidString(s) {
 		return nil, errNotUTF8
 	}
-	return strings.Clone(s), nil
+	return s, nil
 }

@@ -54,7 +54,7 @@ func readItems(path string, want columns, parse func(cols map[string]any, b *Ben
 					err = b.check(row.cols)
 				}
 				if err != nil {
-					b, err = BenchItem{}, rowError(path, row.at, err)
+					b, err = BenchItem{}, row.fault(path, err)
 				}
 			}
 			if err != nil {

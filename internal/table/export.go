@@ -88,10 +88,64 @@ func appendJSON(b *bytes.Buffer, c codec, v reflect.Value) error {
 	return err
 }
 
+// WriteRows writes rows to path: a .jsonl or .parquet file, or else a folder
+// that datasets.load_from_disk opens. What is there already stays, as an error;
+// what is written appears whole or not at all.
+func WriteRows[R any](path string, meta map[string]string, rows iter.Seq2[R, error]) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s exists: choose another name, or remove it", path)
+	}
+	switch filepath.Ext(path) {
+	case ".parquet":
+		return WriteParquet(path, meta, rows)
+	case ".jsonl":
+		return whole(path, func(f *os.File) error { return WriteJSONL(f, rows) })
+	case ".json", ".arrow", ".csv":
+		return fmt.Errorf("%s: want a name that ends in .jsonl or .parquet, or a folder", path)
+	}
+	part := filepath.Clean(path) + ".part"
+	defer os.RemoveAll(part) // gone already when all went well
+	w, err := Create[R](part, meta)
+	if err != nil {
+		return err
+	}
+	for r, err := range rows {
+		if err == nil {
+			err = w.Write(r)
+		}
+		if err != nil {
+			return errors.Join(err, w.Close())
+		}
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(part, path); err != nil {
+		return fmt.Errorf("table: write: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// whole writes a file that appears whole or not at all.
+func whole(path string, fill func(*os.File) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("table: write: %w", err)
+	}
+	defer os.Remove(f.Name()) // gone already when all went well
+	if err := errors.Join(fill(f), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("table: write %s: %w", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("table: write: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
 // WriteParquet writes rows to a Parquet file, packed with zstd, that carries
 // the Arrow schema: datasets, pandas and [ReadPrompts] read it. The file
 // appears whole or not at all.
-func WriteParquet[R any](path string, meta map[string]string, rows iter.Seq2[R, error]) (err error) {
+func WriteParquet[R any](path string, meta map[string]string, rows iter.Seq2[R, error]) error {
 	row := reflect.TypeFor[R]()
 	cols, err := columnsOf(row)
 	if err != nil {
@@ -101,26 +155,17 @@ func WriteParquet[R any](path string, meta map[string]string, rows iter.Seq2[R, 
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("table: write Parquet: %w", err)
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
-	// The writer gets no Close to call: the file is synced first.
-	props := parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd))
-	pw, err := pqarrow.NewFileWriter(schema, struct{ io.Writer }{f}, props, pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
-	if err == nil {
+	return whole(path, func(f *os.File) error {
+		// The writer gets no Close to call: the file is synced first.
+		props := parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd))
+		pw, err := pqarrow.NewFileWriter(schema, struct{ io.Writer }{f}, props, pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
+		if err != nil {
+			return err
+		}
 		build := array.NewRecordBuilder(memory.DefaultAllocator, schema)
 		defer build.Release()
-		err = errors.Join(writeBatches(pw, build, cols, rows), pw.Close())
-	}
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("table: write Parquet %s: %w", path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("table: write Parquet: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
+		return errors.Join(writeBatches(pw, build, cols, rows), pw.Close())
+	})
 }
 
 // writeBatches writes rows as row groups of at most some rows or bytes.

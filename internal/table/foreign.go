@@ -3,6 +3,7 @@ package table
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,10 +24,14 @@ const (
 type foreignRow struct {
 	at   string         // ":12" (a line) or ": row 12", to put behind the path
 	cols map[string]any // the wanted columns that the row has
+	text []byte         // of a JSON file: all that stands there, until the next row
 }
 
 // columns are the names that a reader looks for: one of need has to be there.
-type columns struct{ need, also []string }
+type columns struct {
+	need, also []string
+	every      bool // of a JSON object all members, whatever their names
+}
 
 func (c columns) all() []string { return append(slices.Clone(c.also), c.need...) }
 
@@ -56,7 +61,7 @@ func readForeign(path string, want columns) iter.Seq2[foreignRow, error] {
 			return
 		}
 		seen := 0
-		for row, err := range kind(path, want) {
+		for row, err := range kind.rows(path, want) {
 			seen++
 			if !yield(row, err) {
 				return
@@ -68,45 +73,58 @@ func readForeign(path string, want columns) iter.Seq2[foreignRow, error] {
 	}
 }
 
-type rowReader func(path string, want columns) iter.Seq2[foreignRow, error]
+// A format reads the rows of a file, and names its columns.
+type format struct {
+	rows  func(path string, want columns) iter.Seq2[foreignRow, error]
+	names func(path string) ([]string, error)
+}
 
-// sniff tells what a path holds by its first bytes.
-func sniff(path string) (rowReader, error) {
-	st, err := os.Stat(path)
+// namesOf are the columns of a file in any format.
+func namesOf(path string) ([]string, error) {
+	kind, err := sniff(path)
 	if err != nil {
 		return nil, err
 	}
+	return kind.names(path)
+}
+
+// sniff tells what a path holds by its first bytes.
+func sniff(path string) (format, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return format{}, err
+	}
 	if st.IsDir() {
-		return arrowFolder, nil
+		return format{arrowFolder, folderNames}, nil
 	}
 	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a file or folder", path)
+		return format{}, fmt.Errorf("%s: not a file or folder", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return format{}, err
 	}
 	defer f.Close()
 	head, err := bufio.NewReader(f).Peek(1024)
 	if err != nil && err != io.EOF {
-		return nil, err
+		return format{}, err
 	}
 	starts := func(s string) bool { return bytes.HasPrefix(head, []byte(s)) }
 	switch text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte(bom)), " \t\r\n"); {
 	case len(head) == 0:
-		return nil, fmt.Errorf("%s: the file is empty", path)
+		return format{}, fmt.Errorf("%s: the file is empty", path)
 	case starts("PAR1"):
-		return parquetRows, nil
+		return format{parquetRows, parquetNames}, nil
 	case starts(fileMagic), starts("\xff\xff\xff\xff"):
-		return arrowFile, nil
+		return format{arrowFile, arrowNames}, nil
 	case starts("\x1f\x8b"), starts("\x28\xb5\x2f\xfd"):
-		return nil, fmt.Errorf("%s: the file is compressed: unpack it first", path)
+		return format{}, fmt.Errorf("%s: the file is compressed: unpack it first", path)
 	case starts("\xff\xfe"), starts("\xfe\xff"):
-		return nil, fmt.Errorf("%s: the text is UTF-16: convert it to UTF-8", path)
+		return format{}, fmt.Errorf("%s: the text is UTF-16: convert it to UTF-8", path)
 	case len(text) > 0 && text[0] == '[':
-		return jsonArray, nil
+		return format{jsonArray, namesIn(jsonArray)}, nil
 	}
-	return jsonLines, nil
+	return format{jsonLines, namesIn(jsonLines)}, nil
 }
 
 // A budget bounds what is made of one row: lists in a damaged file can share
@@ -133,5 +151,28 @@ func (b *budget) spend(n int) error {
 // machines.
 func sourceOf(path string, row foreignRow) string { return filepath.Base(path) + row.at }
 
-// rowError puts the place of a row in front of its error.
-func rowError(path, at string, err error) error { return fmt.Errorf("%s%s: %w", path, at, err) }
+// A RowError is of one row of a file that others wrote. The rows after it can
+// be read.
+type RowError struct {
+	Path string
+	At   string // ":12" (a line) or ": row 12"
+	Row  string // what stands there, as far as it could be read: JSON, or the text of the line
+	Err  error
+}
+
+func (e *RowError) Error() string { return e.Path + e.At + ": " + e.Err.Error() }
+
+func (e *RowError) Unwrap() error { return e.Err }
+
+// fault is the error of a row that is not what it should be.
+func (r foreignRow) fault(path string, err error) error {
+	e := &RowError{Path: path, At: r.at, Row: string(r.text), Err: err}
+	if e.Row == "" && r.cols != nil {
+		row, _ := json.Marshal(r.cols) // NaN has no JSON; the place is enough then
+		e.Row = string(row)
+	}
+	return e
+}
+
+// broken is the error of a place in a file behind which nothing can be read.
+func broken(path, at string, err error) error { return fmt.Errorf("%s%s: %w", path, at, err) }

@@ -190,6 +190,7 @@ func TestMutants(t *testing.T) {
 		before := allocated()
 		prompts(table.ReadPrompts(data, table.PromptOptions{}))
 		pairs(data)
+		scored(data)
 		table.ReadAll[table.Pair](own)
 		if got := allocated() - before; got > 200<<20 {
 			t.Errorf("mutant %d of %s: %d MB allocated", i, files[k], got>>20)
@@ -215,6 +216,9 @@ func FuzzRead(f *testing.F) {
 	for _, row := range []string{oneAgainstOne, listAgainstList, scoresOfOne, scoresOfList} {
 		f.Add([]byte(row))
 	}
+	for _, p := range published {
+		f.Add([]byte(p.row))
+	}
 	dir := f.TempDir()
 	write(f, dir, nil, draw[table.Pair](3))
 	data := filepath.Join(dir, "data-00000-of-00001.arrow")
@@ -230,6 +234,7 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		pairs(data)
+		scored(data)
 		table.ReadAll[table.Pair](dir)
 		items(table.ReadBench(data))
 		items(table.ReadBenchScores(data))

@@ -13,11 +13,12 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 )
 
-// The two files beside the data that datasets.load_from_disk reads.
+// The two files beside the data that datasets.load_from_disk reads, and others.
 const (
 	stateFile = "state.json"
 	infoFile  = "dataset_info.json"
 	splitFile = "dataset_dict.json" // only in a folder of several tables
+	notesFile = "notes.json"        // metadata that a writer learnt last; datasets leaves it alone
 )
 
 // A state is state.json: which files, in order.
@@ -84,6 +85,21 @@ func readSplits(dir string) []string {
 		_ = json.Unmarshal(b, &d) // a broken file names no splits
 	}
 	return d.Splits
+}
+
+// readNotes adds a table's notes, if it has any, to its metadata.
+func readNotes(dir string, meta map[string]string) error {
+	b, err := readSmall(filepath.Join(dir, notesFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &meta)
+	}
+	if err != nil {
+		return fmt.Errorf("table: open %s: %s: %w", dir, notesFile, err)
+	}
+	return nil
 }
 
 // readSmall reads a JSON file of at most 1 MiB.

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -33,7 +35,7 @@ func jsonLines(path string, want columns) iter.Seq2[foreignRow, error] {
 			}
 			row := foreignRow{at: fmt.Sprintf(":%d", n)}
 			if err != nil {
-				yield(row, rowError(path, row.at, err))
+				yield(row, broken(path, row.at, err))
 				return
 			}
 			if n == 1 {
@@ -42,13 +44,33 @@ func jsonLines(path string, want columns) iter.Seq2[foreignRow, error] {
 			if line = bytes.TrimSpace(line); len(line) == 0 {
 				continue
 			}
+			row.text = line
 			if row.cols, err = parseRow(line, want); err != nil {
-				err = rowError(path, row.at, err)
+				err = row.fault(path, err)
 			}
 			if !yield(row, err) {
 				return
 			}
 		}
+	}
+}
+
+// namesIn are the members of the first sound row that a JSON reader yields.
+func namesIn(read func(path string, want columns) iter.Seq2[foreignRow, error]) func(path string) ([]string, error) {
+	return func(path string) ([]string, error) {
+		var first error
+		for row, err := range read(path, columns{every: true}) {
+			if err == nil {
+				return slices.Sorted(maps.Keys(row.cols)), nil
+			}
+			if first == nil {
+				first = err
+			}
+		}
+		if first == nil {
+			first = fmt.Errorf("%s: no rows", path)
+		}
+		return nil, first
 	}
 }
 
@@ -85,28 +107,29 @@ func jsonArray(path string, want columns) iter.Seq2[foreignRow, error] {
 		}
 		dec := json.NewDecoder(src)
 		if _, err := dec.Token(); err != nil { // the opening bracket
-			yield(foreignRow{}, rowError(path, "", explain(err, nil)))
+			yield(foreignRow{}, broken(path, "", explain(err, nil)))
 			return
 		}
 		for n := 1; dec.More(); n++ {
 			row := foreignRow{at: fmt.Sprintf(": row %d", n)}
 			var raw json.RawMessage
 			if err := dec.Decode(&raw); err != nil {
-				yield(row, rowError(path, row.at, explain(err, nil)))
+				yield(row, broken(path, row.at, explain(err, nil)))
 				return
 			}
 			src.left = maxRowBytes
+			row.text = raw
 			if row.cols, err = parseRow(raw, want); err != nil {
-				err = rowError(path, row.at, err)
+				err = row.fault(path, err)
 			}
 			if !yield(row, err) {
 				return
 			}
 		}
 		if _, err := dec.Token(); err != nil {
-			yield(foreignRow{}, rowError(path, "", fmt.Errorf("the array does not end: %w", explain(err, nil))))
+			yield(foreignRow{}, broken(path, "", fmt.Errorf("the array does not end: %w", explain(err, nil))))
 		} else if _, err := dec.Token(); err != io.EOF {
-			yield(foreignRow{}, rowError(path, "", errors.New("there is more after the array")))
+			yield(foreignRow{}, broken(path, "", errors.New("there is more after the array")))
 		}
 	}
 }
@@ -138,8 +161,12 @@ func parseRow(b []byte, want columns) (map[string]any, error) {
 	if members == nil {
 		return nil, errors.New("null, want an object")
 	}
+	names := want.all()
+	if want.every {
+		names = slices.Collect(maps.Keys(members))
+	}
 	cols := map[string]any{}
-	for _, name := range want.all() {
+	for _, name := range names {
 		raw, ok := members[name]
 		if !ok {
 			continue

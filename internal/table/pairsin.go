@@ -17,6 +17,7 @@ var pairColumns = columns{
 	also: []string{
 		"prompt_ids", "rejected_ids", "reward_chosen", "reward_rejected", "win_chosen", "win_rejected",
 		"prompt", "rejected", "score_chosen", "score_rejected", "pair_id", "prompt_id", "kind", "goal",
+		"overall_score_chosen", "overall_score_rejected", "chosen_probs_win", "chosen_probs_lose",
 	},
 }
 
@@ -31,11 +32,12 @@ var pairColumns = columns{
 //     front of both lists, when chosen and rejected are conversations: it is
 //     what they share.
 //
-// reward_chosen and reward_rejected, or score_chosen and score_rejected, fill
-// the rewards, win_chosen and win_rejected the probabilities of being preferred;
-// without them these are NaN. A row whose kind is goal_chosen or goal_rejected
-// has its goal in goal, a number or a list; any other is plain. A pair without
-// pair_id takes its row's number. Errors are as those of [PromptReader.Rows].
+// reward_, score_ or overall_score_ with chosen and rejected fill the rewards,
+// win_chosen and win_rejected, or SPPO's chosen_probs_win and chosen_probs_lose,
+// the probabilities of being preferred; without them these are NaN. A row whose
+// kind is goal_chosen or goal_rejected has its goal in goal, a number or a list;
+// any other is plain. A pair without pair_id takes its row's number. Errors are
+// as those of [PromptReader.Rows].
 func ReadPairs(path string) iter.Seq2[Pair, error] {
 	if isPairTable(path) {
 		return readPairTable(path)
@@ -46,7 +48,7 @@ func ReadPairs(path string) iter.Seq2[Pair, error] {
 			var p Pair
 			if err == nil {
 				if p, err = parsePair(row.cols); err != nil {
-					err = rowError(path, row.at, err)
+					err = row.fault(path, err)
 				}
 			}
 			if err != nil {
@@ -86,17 +88,17 @@ func readPairTable(dir string) iter.Seq2[Pair, error] {
 func parsePair(cols map[string]any) (Pair, error) {
 	p := Pair{Kind: KindPlain, ID: idOf(cols["pair_id"]), PromptID: idOf(cols["prompt_id"])}
 	var err error
-	if p.RewardChosen, err = reward(cols, "reward_chosen", "score_chosen"); err != nil {
+	if p.RewardChosen, err = reward(cols, "reward_chosen", "score_chosen", "overall_score_chosen"); err != nil {
 		return p, err
 	}
-	if p.RewardRejected, err = reward(cols, "reward_rejected", "score_rejected"); err != nil {
+	if p.RewardRejected, err = reward(cols, "reward_rejected", "score_rejected", "overall_score_rejected"); err != nil {
 		return p, err
 	}
 	p.RawChosen, p.RawRejected = p.RewardChosen, p.RewardRejected
-	if p.WinChosen, err = reward(cols, "win_chosen"); err != nil {
+	if p.WinChosen, err = reward(cols, "win_chosen", "chosen_probs_win"); err != nil {
 		return p, err
 	}
-	if p.WinRejected, err = reward(cols, "win_rejected"); err != nil {
+	if p.WinRejected, err = reward(cols, "win_rejected", "chosen_probs_lose"); err != nil {
 		return p, err
 	}
 	if err = p.parseGoal(cols); err != nil {

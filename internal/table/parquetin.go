@@ -7,34 +7,39 @@ import (
 	"io"
 	"iter"
 	"os"
-	"strings"
+	"slices"
 )
 
 // This file and its neighbours parquetpage.go and thrift.go read the Parquet
-// that data sets come in: flat columns and lists of texts, numbers or flat
-// structs; plain and dictionary encodings; uncompressed, snappy, gzip and zstd.
+// that data sets come in: columns of texts, numbers, lists and structs, however
+// nested; plain and dictionary encodings; uncompressed, snappy, gzip and zstd.
 // Arrow's Parquet reader is not used, because on damaged files it panics in
 // goroutines of its own, which ends the process, or loops.
 
 const maxFooter = 16 << 20
 
-// A parquetLeaf is a column of values: a node of the schema without children.
-type parquetLeaf struct {
-	path     []string
-	physical int64 // Parquet's Type
-	chunk    int   // its place in every row group
-	maxDef   int   // definition level of a value that is there
-	maxRep   int
-	listDef  int // definition level of a list element that is there, maybe null
-	repeated int // index in path of the repeated node
-	group    int // children of the repeated node
+// A parquetNode is a node of the schema's tree.
+type parquetNode struct {
+	name       string
+	kids       []*parquetNode
+	repetition int64 // required, optional or repeated
+	def, rep   int   // levels of an entry in which the node is there
+	physical   int64 // of a leaf: Parquet's Type
+	chunk      int   // of a leaf: its place in every row group
+	leaf       *leafReader
 }
+
+const (
+	optional = 1
+	repeated = 2
+)
 
 // A parquetFile is an open file and its footer.
 type parquetFile struct {
 	*os.File
 	size   int64
-	leaves []parquetLeaf
+	root   *parquetNode
+	leaves int
 	groups []thrift
 }
 
@@ -47,7 +52,7 @@ func parquetRows(path string, want columns) iter.Seq2[foreignRow, error] {
 			return
 		}
 		defer f.Close()
-		if err := f.hasAny(want); err != nil {
+		if err := want.in(f.names()); err != nil {
 			yield(foreignRow{}, fmt.Errorf("%s: %w", path, err))
 			return
 		}
@@ -61,8 +66,8 @@ func parquetRows(path string, want columns) iter.Seq2[foreignRow, error] {
 			for range group.int(3) {
 				n++
 				row := foreignRow{at: fmt.Sprintf(": row %d", n)}
-				if row.cols, err = cols.next(); err != nil {
-					yield(row, rowError(path, row.at, err)) // the columns are out of step from here
+				if row.cols, err = nextRow(cols); err != nil {
+					yield(row, broken(path, row.at, err)) // the columns are out of step from here
 					return
 				}
 				if !yield(row, nil) {
@@ -73,15 +78,23 @@ func parquetRows(path string, want columns) iter.Seq2[foreignRow, error] {
 	}
 }
 
-// hasAny checks that there is a wanted column.
-func (p *parquetFile) hasAny(want columns) error {
-	var have []string
-	for _, l := range p.leaves {
-		if len(have) == 0 || have[len(have)-1] != l.path[0] {
-			have = append(have, l.path[0])
-		}
+// parquetNames are the columns of a Parquet file.
+func parquetNames(path string) ([]string, error) {
+	f, err := openParquet(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return want.in(have)
+	defer f.Close()
+	return f.names(), nil
+}
+
+// names are the file's columns.
+func (p *parquetFile) names() []string {
+	var have []string
+	for _, column := range p.root.kids {
+		have = append(have, column.name)
+	}
+	return have
 }
 
 // openParquet reads and checks the footer.
@@ -127,12 +140,12 @@ func (p *parquetFile) footer() error {
 		return err
 	}
 	p.groups = meta.list(4)
-	if p.leaves, err = parquetLeaves(meta.list(2)); err != nil {
+	if p.root, p.leaves, err = parquetTree(meta.list(2)); err != nil {
 		return err
 	}
 	rows := int64(0)
 	for _, g := range p.groups {
-		if len(g.list(1)) != len(p.leaves) || g.int(3) < 0 {
+		if len(g.list(1)) != p.leaves || g.int(3) < 0 {
 			return errors.New("damaged metadata: a row group does not fit the schema")
 		}
 		rows += g.int(3)
@@ -143,157 +156,214 @@ func (p *parquetFile) footer() error {
 	return nil
 }
 
-// parquetLeaves flattens the schema, which is a tree in depth-first order, and
-// works out the levels of each leaf (Parquet's Dremel encoding).
-func parquetLeaves(nodes []thrift) ([]parquetLeaf, error) {
-	var leaves []parquetLeaf
+// parquetTree builds the schema, which is listed in depth-first order, with the
+// levels of each node (Parquet's Dremel encoding), and counts its leaves.
+func parquetTree(nodes []thrift) (root *parquetNode, leaves int, err error) {
 	at := 0
-	var visit func(up parquetLeaf, depth int) error
-	visit = func(up parquetLeaf, depth int) error {
+	var visit func(up *parquetNode, depth int) (*parquetNode, error)
+	visit = func(up *parquetNode, depth int) (*parquetNode, error) {
 		if at == len(nodes) || depth > maxDepth {
-			return errors.New("damaged metadata: the schema does not fit together")
+			return nil, errors.New("damaged metadata: the schema does not fit together")
 		}
 		node := nodes[at]
 		at++
-		leaf, kids := up, node.int(5)
-		if depth > 0 {
-			leaf.path = append(append([]string(nil), up.path...), node.text(4))
-			switch node.int(3) { // repetition: required, optional, repeated
-			case 1:
-				leaf.maxDef++
-			case 2:
-				leaf.maxDef++
-				leaf.maxRep++
-				leaf.listDef, leaf.repeated, leaf.group = leaf.maxDef, len(leaf.path)-1, int(kids)
-			}
+		n := &parquetNode{name: node.text(4), repetition: node.int(3), def: up.def, rep: up.rep, physical: node.int(1)}
+		if depth > 0 && n.repetition != 0 {
+			n.def++
 		}
-		if kids == 0 && depth > 0 {
-			leaf.physical, leaf.chunk = node.int(1), len(leaves)
-			leaves = append(leaves, leaf)
-			return nil
+		if depth > 0 && n.repetition == repeated {
+			n.rep++
 		}
-		for range kids {
-			if err := visit(leaf, depth+1); err != nil {
-				return err
-			}
+		if node.int(5) == 0 && depth > 0 {
+			n.chunk = leaves
+			leaves++
 		}
-		return nil
-	}
-	if err := visit(parquetLeaf{}, 0); err != nil {
-		return nil, err
-	}
-	if at != len(nodes) {
-		return nil, errors.New("damaged metadata: the schema does not fit together")
-	}
-	return leaves, nil
-}
-
-// key tells how a leaf's values sit in its column's: "" for the value itself,
-// else the name of a member of the list's structs.
-func (l parquetLeaf) key() (string, error) {
-	below := l.path[l.repeated+1:] // under the repeated node
-	switch {
-	case l.maxRep == 0 && len(l.path) == 1, l.maxRep == 1 && len(below) == 0:
-		return "", nil
-	case l.maxRep == 1 && len(below) == 1 && l.group == 1:
-		return "", nil
-	case l.maxRep == 1 && len(below) == 1:
-		return below[0], nil
-	case l.maxRep == 1 && len(below) == 2 && l.group == 1:
-		return below[1], nil
-	}
-	return "", fmt.Errorf("column %s: only flat values, and lists of values or of flat structs, can be read", strings.Join(l.path, "."))
-}
-
-// parquetColumns reads wanted columns of a row group in step.
-type parquetColumns []parquetColumn
-
-type parquetColumn struct {
-	name   string
-	leaves []*leafReader
-}
-
-// columns opens the wanted columns of a row group.
-func (p *parquetFile) columns(group thrift, want columns) (parquetColumns, error) {
-	var cols parquetColumns
-	chunks := group.list(1)
-	for _, name := range want.all() {
-		col := parquetColumn{name: name}
-		for _, leaf := range p.leaves {
-			if leaf.path[0] != name {
-				continue
-			}
-			r, err := p.leaf(leaf, chunks[leaf.chunk])
+		for range node.int(5) {
+			kid, err := visit(n, depth+1)
 			if err != nil {
 				return nil, err
 			}
-			col.leaves = append(col.leaves, r)
+			n.kids = append(n.kids, kid)
 		}
-		if len(col.leaves) > 0 {
-			cols = append(cols, col)
+		return n, nil
+	}
+	root, err = visit(new(parquetNode), 0)
+	if err == nil && at != len(nodes) {
+		err = errors.New("damaged metadata: the schema does not fit together")
+	}
+	return root, leaves, err
+}
+
+// columns opens the wanted columns of a row group.
+func (p *parquetFile) columns(group thrift, want columns) ([]*parquetNode, error) {
+	var cols []*parquetNode
+	for _, name := range want.all() {
+		at := slices.IndexFunc(p.root.kids, func(n *parquetNode) bool { return n.name == name })
+		if at < 0 {
+			continue
 		}
+		if err := p.attach(p.root.kids[at], group.list(1)); err != nil {
+			return nil, fmt.Errorf("column %s: %w", name, err)
+		}
+		cols = append(cols, p.root.kids[at])
 	}
 	return cols, nil
 }
 
-// leaf opens one column chunk, whose place and size must lie in the file.
-func (p *parquetFile) leaf(leaf parquetLeaf, chunk thrift) (*leafReader, error) {
-	key, err := leaf.key()
-	if err != nil {
-		return nil, err
+// attach opens the column chunks of n's leaves, whose places and sizes must
+// lie in the file.
+func (p *parquetFile) attach(n *parquetNode, chunks []thrift) error {
+	for _, kid := range n.kids {
+		if err := p.attach(kid, chunks); err != nil {
+			return err
+		}
 	}
-	meta := chunk.child(3)
-	from, n := meta.int(9), meta.int(7)
+	if len(n.kids) > 0 {
+		return nil
+	}
+	meta := chunks[n.chunk].child(3)
+	from, size := meta.int(9), meta.int(7)
 	if dict := meta.int(11); dict > 0 && dict < from {
 		from = dict
 	}
-	if from < 4 || n < 0 || from > p.size || n > p.size-from || meta.int(5) < 0 {
-		return nil, fmt.Errorf("damaged metadata: column %s at %d of %d bytes in a file of %d", leaf.path[0], from, n, p.size)
+	if from < 4 || size < 0 || from > p.size || size > p.size-from || meta.int(5) < 0 {
+		return fmt.Errorf("damaged metadata: it stands at %d of %d bytes in a file of %d", from, size, p.size)
 	}
-	if chunk.text(1) != "" {
-		return nil, errors.New("the columns are in other files")
+	if chunks[n.chunk].text(1) != "" {
+		return errors.New("the columns are in other files")
 	}
-	return &leafReader{
-		leaf: leaf, key: key, values: meta.int(5),
-		pages: pageReader{r: io.NewSectionReader(p, from, n), codec: meta.int(4)},
-	}, nil
+	n.leaf = &leafReader{
+		node: n, values: meta.int(5),
+		pages: pageReader{r: io.NewSectionReader(p, from, size), codec: meta.int(4)},
+	}
+	return nil
 }
 
-// next reads the next row.
-func (c parquetColumns) next() (cols map[string]any, err error) {
+// nextRow reads the next row of columns, which are in step.
+func nextRow(columns []*parquetNode) (cols map[string]any, err error) {
 	defer recoverDamage(&err)
-	cols = map[string]any{}
+	cols = make(map[string]any, len(columns))
 	left := newBudget()
-	for _, col := range c {
-		if cols[col.name], err = col.next(left); err != nil {
-			return nil, fmt.Errorf("column %s: %w", col.name, err)
+	for _, c := range columns {
+		if cols[c.name], err = c.next(left); err != nil {
+			return nil, fmt.Errorf("column %s: %w", c.name, err)
+		}
+		if rep, _, err := c.first().peek(); err != nil || rep != 0 {
+			return nil, errors.Join(err, fmt.Errorf("column %s: damaged data: the row goes on", c.name))
 		}
 	}
 	return cols, nil
 }
 
-// next joins the leaves of one column: the members of a list's structs come
-// from leaves of their own.
-func (c parquetColumn) next(left *budget) (any, error) {
-	var joined []any
-	for i, l := range c.leaves {
-		v, err := l.next(left)
-		if err != nil || l.key == "" || v == nil {
-			return v, err
+// first is the leaf that comes first below n: its levels tell for all of them
+// whether n is there.
+func (n *parquetNode) first() *leafReader {
+	for len(n.kids) > 0 {
+		n = n.kids[0]
+	}
+	return n.leaf
+}
+
+// next reads what n is in the entry at hand: a value, a list or an object.
+func (n *parquetNode) next(left *budget) (any, error) {
+	if n.repetition == repeated {
+		return n.list(left)
+	}
+	if n.repetition == optional {
+		_, def, err := n.first().peek()
+		if err != nil {
+			return nil, err
 		}
-		list := v.([]any)
-		if i == 0 {
-			joined = make([]any, len(list))
-			for k := range joined {
-				joined[k] = map[string]any{}
-			}
-		}
-		if len(list) != len(joined) {
-			return nil, errors.New("damaged data: the members of a list differ in number")
-		}
-		for k, member := range list {
-			joined[k].(map[string]any)[l.key] = member
+		if def < n.def {
+			return nil, n.skip(left)
 		}
 	}
-	return joined, nil
+	return n.one(left)
+}
+
+// one reads n, which is there once.
+func (n *parquetNode) one(left *budget) (any, error) {
+	switch {
+	case len(n.kids) == 0:
+		return n.leaf.take(left)
+	case len(n.kids) == 1 && n.kids[0].repetition == repeated:
+		return n.kids[0].list(left)
+	}
+	m := make(map[string]any, len(n.kids))
+	for _, kid := range n.kids {
+		v, err := kid.next(left)
+		if err != nil {
+			return nil, err
+		}
+		m[kid.name] = v
+	}
+	return m, left.spend(16)
+}
+
+// list reads all that n, which is repeated, is in the entry at hand. A repeated
+// group of one member stands for that member.
+func (n *parquetNode) list(left *budget) (any, error) {
+	first := n.first()
+	_, def, err := first.peek()
+	if err != nil {
+		return nil, err
+	}
+	if def < n.def {
+		return []any{}, n.skip(left)
+	}
+	var list []any
+	for {
+		var v any
+		if len(n.kids) == 1 {
+			v, err = n.kids[0].next(left)
+		} else {
+			v, err = n.one(left)
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+		rep, _, err := first.peek()
+		if err != nil {
+			return nil, err
+		}
+		if err := n.inStep(rep >= n.rep); err != nil {
+			return nil, err
+		}
+		if rep < n.rep {
+			return list, nil
+		}
+	}
+}
+
+// skip passes over the entry that stands for n in each leaf.
+func (n *parquetNode) skip(left *budget) error {
+	return n.each(func(leaf *leafReader) error {
+		_, err := leaf.take(left)
+		return err
+	})
+}
+
+// inStep checks that the list n goes on, or ends, in each of its leaves.
+func (n *parquetNode) inStep(more bool) error {
+	return n.each(func(leaf *leafReader) error {
+		rep, _, err := leaf.peek()
+		if err == nil && rep >= n.rep != more {
+			err = errors.New("damaged data: the members of a list differ in number")
+		}
+		return err
+	})
+}
+
+// each calls do with every leaf of n, up to the first error.
+func (n *parquetNode) each(do func(*leafReader) error) error {
+	if len(n.kids) == 0 {
+		return do(n.leaf)
+	}
+	for _, kid := range n.kids {
+		if err := kid.each(do); err != nil {
+			return err
+		}
+	}
+	return nil
 }

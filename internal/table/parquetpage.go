@@ -22,6 +22,8 @@ const (
 	encodingPlainDict = 2
 	encodingRLE       = 3
 	encodingRLEDict   = 8
+
+	physicalBool = 0
 )
 
 // A pageReader reads the pages of one column chunk.
@@ -136,10 +138,10 @@ func unpack(codec int64, b []byte, size int64) ([]byte, error) {
 	return data, nil
 }
 
-// A leafReader reads the values of one column chunk, row by row.
+// A leafReader reads the entries of one column chunk: values, and what stands
+// for lists and values that are not there.
 type leafReader struct {
-	leaf   parquetLeaf
-	key    string
+	node   *parquetNode
 	pages  pageReader
 	values int64 // not yet read, nulls included
 
@@ -149,102 +151,62 @@ type leafReader struct {
 	plain     []byte
 	indexes   *runs
 	dict      []any // values, texts as []byte into the dictionary page
-	ahead     int   // repetition level of the next value, if peeked
+	rep, def  int   // levels of the next entry, if peeked
 	haveAhead bool
 }
 
-// next reads the leaf's part of the next row: a value, or the list of them.
-func (l *leafReader) next(left *budget) (any, error) {
-	v, def, err := l.value(left)
-	if err != nil || l.leaf.maxRep == 0 {
-		return v, err
+// peek is the repetition and the definition level of the next entry. Behind the
+// last one they are those of a new row.
+func (l *leafReader) peek() (rep, def int, err error) {
+	if l.haveAhead {
+		return l.rep, l.def, nil
 	}
-	var list []any
-	switch {
-	case def < l.leaf.listDef-1:
-		return nil, l.sameRow() // the list is null
-	case def < l.leaf.listDef:
-		return []any{}, l.sameRow()
-	}
-	for list = append(list, v); ; list = append(list, v) {
-		more, err := l.more()
-		if err != nil || !more {
-			return list, err
-		}
-		if v, _, err = l.value(left); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// sameRow checks that a row without elements has one entry only.
-func (l *leafReader) sameRow() error {
-	more, err := l.more()
-	if more && err == nil {
-		return errors.New("damaged data: an empty list goes on")
-	}
-	return err
-}
-
-// more reports whether the next entry belongs to the row being read.
-func (l *leafReader) more() (bool, error) {
 	if l.values == 0 {
-		return false, nil
+		return 0, 0, nil
 	}
-	rep, err := l.rep()
-	return rep > 0, err
-}
-
-// rep peeks at the next entry's repetition level.
-func (l *leafReader) rep() (int, error) {
 	for l.left == 0 {
 		if err := l.page(); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	if !l.haveAhead {
-		rep, err := l.reps.next()
-		if err != nil {
-			return 0, err
-		}
-		l.ahead, l.haveAhead = rep, true
+	if l.rep, err = l.reps.next(); err != nil {
+		return 0, 0, err
 	}
-	return l.ahead, nil
+	if l.def, err = l.defs.next(); err != nil {
+		return 0, 0, err
+	}
+	l.haveAhead = true
+	return l.rep, l.def, nil
 }
 
-// value reads one entry and its definition level.
-func (l *leafReader) value(left *budget) (any, int, error) {
+// take reads the next entry: nil where it has no value.
+func (l *leafReader) take(left *budget) (any, error) {
 	if l.values == 0 {
-		return nil, 0, errors.New("damaged data: the column has too few values")
+		return nil, errors.New("damaged data: the column has too few values")
 	}
-	if _, err := l.rep(); err != nil {
-		return nil, 0, err
+	if _, _, err := l.peek(); err != nil {
+		return nil, err
 	}
 	l.haveAhead = false
 	l.left--
 	l.values--
-	def, err := l.defs.next()
-	if err != nil {
-		return nil, 0, err
-	}
-	if def < l.leaf.maxDef {
-		return nil, def, left.spend(16)
+	if l.def < l.node.def {
+		return nil, left.spend(16)
 	}
 	v, err := l.read()
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if b, ok := v.([]byte); ok {
-		v, err = foreignText(string(b), left)
-		return v, def, err
+		return foreignText(string(b), left)
 	}
-	return v, def, left.spend(16)
+	return v, left.spend(16)
 }
 
 // read takes the next value that is not null.
 func (l *leafReader) read() (v any, err error) {
 	if l.indexes == nil {
-		v, l.plain, err = plainValue(l.leaf.physical, l.plain)
+		v, l.plain, err = plainValue(l.node.physical, l.plain)
 		return v, err
 	}
 	i, err := l.indexes.next()
@@ -272,18 +234,18 @@ func (l *leafReader) page() error {
 	case pageData:
 		h := p.head.child(5)
 		data := p.data
-		if l.reps, data, err = levelsV1(l.leaf.maxRep, h.int(4), data); err != nil {
+		if l.reps, data, err = levelsV1(l.node.rep, h.int(4), data); err != nil {
 			return err
 		}
-		if l.defs, data, err = levelsV1(l.leaf.maxDef, h.int(3), data); err != nil {
+		if l.defs, data, err = levelsV1(l.node.def, h.int(3), data); err != nil {
 			return err
 		}
 		return l.start(h.int(1), h.int(2), data)
 	case pageDataV2:
 		h := p.head.child(8)
 		reps := h.int(6)
-		l.reps = newRuns(width(l.leaf.maxRep), p.levels[:reps])
-		l.defs = newRuns(width(l.leaf.maxDef), p.levels[reps:])
+		l.reps = newRuns(width(l.node.rep), p.levels[:reps])
+		l.defs = newRuns(width(l.node.def), p.levels[reps:])
 		return l.start(h.int(1), h.int(4), p.data)
 	}
 	return nil // an index page
@@ -296,6 +258,9 @@ func (l *leafReader) start(n, encoding int64, data []byte) error {
 	}
 	l.left = int(n)
 	l.plain, l.indexes = data, nil
+	if l.node.physical == physicalBool {
+		return l.bits(encoding, data)
+	}
 	switch encoding {
 	case encodingPlain:
 		return nil
@@ -312,6 +277,20 @@ func (l *leafReader) start(n, encoding int64, data []byte) error {
 	return fmt.Errorf("encoding %d is not read here: write the file with plain or dictionary encoding", encoding)
 }
 
+// bits sets up truth values, which take a bit each.
+func (l *leafReader) bits(encoding int64, data []byte) (err error) {
+	switch encoding {
+	case encodingPlain:
+		l.indexes = &runs{width: 1, left: 8 * uint64(len(data)), bits: data}
+	case encodingRLE:
+		l.indexes, _, err = levelsV1(1, encodingRLE, data)
+	default:
+		err = fmt.Errorf("encoding %d is not read here: write the file with plain encoding", encoding)
+	}
+	l.dict = []any{false, true}
+	return err
+}
+
 func (l *leafReader) dictionary(p page) error {
 	h := p.head.child(7)
 	n := h.int(1)
@@ -321,7 +300,7 @@ func (l *leafReader) dictionary(p page) error {
 	l.dict = make([]any, n)
 	var err error
 	for i := range l.dict {
-		if l.dict[i], p.data, err = plainValue(l.leaf.physical, p.data); err != nil {
+		if l.dict[i], p.data, err = plainValue(l.node.physical, p.data); err != nil {
 			return err
 		}
 	}

@@ -66,7 +66,7 @@ func (r *PromptReader) Rows() iter.Seq2[Prompt, error] {
 				err = name(&p, hash, given)
 			}
 			if err != nil {
-				p, err = Prompt{}, fmt.Errorf("prompts: %w", rowError(r.path, row.at, err))
+				p, err = Prompt{}, fmt.Errorf("prompts: %w", row.fault(r.path, err))
 			} else {
 				seen[hash] = true
 				p.Source = sourceOf(r.path, row)

@@ -56,7 +56,7 @@ func open[R any](dir string, mem memory.Allocator) (*Table[R], error) {
 		}
 		t.rows += n
 	}
-	return t, nil
+	return t, readNotes(dir, t.meta)
 }
 
 // Meta is the metadata that was given to [Create].

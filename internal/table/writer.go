@@ -42,6 +42,7 @@ type Writer[R any] struct {
 	held   int    // rows in build
 	bytes  int    // about their size
 	sum    hash.Hash
+	notes  map[string]string
 	err    error // the first failure; nothing is written after it
 	closed bool
 }
@@ -97,6 +98,15 @@ func (w *Writer[R]) Write(rows ...R) error {
 	return w.err
 }
 
+// Note adds metadata that is known only once the rows are. It lies beside them,
+// and [Table.Meta] has it with the rest.
+func (w *Writer[R]) Note(key, value string) {
+	if w.notes == nil {
+		w.notes = map[string]string{}
+	}
+	w.notes[key] = value
+}
+
 // Append writes every row of the table in dir.
 func (w *Writer[R]) Append(dir string) error {
 	t, err := Open[R](dir)
@@ -112,6 +122,29 @@ func (w *Writer[R]) Append(dir string) error {
 		}
 	}
 	return nil
+}
+
+// Adopt ends both tables' rows and takes over the files of o, a table with the
+// same metadata, behind its own; o is closed then.
+func (w *Writer[R]) Adopt(o *Writer[R]) error {
+	for _, t := range []*Writer[R]{w, o} {
+		if t.err == nil && t.held > 0 {
+			t.err = t.flush()
+		}
+		if t.err == nil && t.shard != nil {
+			t.err = t.endShard()
+		}
+	}
+	o.closed = true
+	o.build.Release()
+	w.err = errors.Join(w.err, o.err)
+	for i := 0; i < o.shards && w.err == nil; i++ {
+		w.err = os.Rename(o.partName(i), w.partName(w.shards))
+		w.shards++
+	}
+	w.rows += o.rows
+	w.sum.Write(o.sum.Sum(nil))
+	return w.err
 }
 
 // add appends one row and writes the batch out once it is full: where batches
@@ -200,6 +233,11 @@ func (w *Writer[R]) finish() error {
 	}
 	if err := writeJSON(filepath.Join(w.dir, infoFile), newInfo(w.cols)); err != nil {
 		return err
+	}
+	if w.notes != nil {
+		if err := writeJSON(filepath.Join(w.dir, notesFile), w.notes); err != nil {
+			return err
+		}
 	}
 	if err := writeJSON(filepath.Join(w.dir, stateFile), newState(files, w.sum.Sum(nil))); err != nil {
 		return err
