@@ -1,11 +1,10 @@
 package sampler
 
-// block is how many tokens a block of the cache holds: the keys that attention
-// takes at a time.
-const block = 16
+import "cmp"
 
-// blocksFor is how many blocks n tokens need.
-func blocksFor(n int) int { return (n + block - 1) / block }
+// block is how many tokens a block of the cache holds on the CPU: the keys that
+// attention takes at a time.
+const block = 16
 
 // blocks hands out the cache's blocks, the last returned first, so that
 // memory that was never needed is never touched.
@@ -13,7 +12,14 @@ type blocks struct {
 	free  []int32 // returned ones
 	fresh int     // from here on none was handed out
 	total int
+	size  int // tokens a block; 0: block
 }
+
+// each is how many tokens a block holds.
+func (b *blocks) each() int { return cmp.Or(b.size, block) }
+
+// need is how many blocks n tokens need.
+func (b *blocks) need(n int) int { return (n + b.each() - 1) / b.each() }
 
 // left is how many blocks are free.
 func (b *blocks) left() int { return len(b.free) + b.total - b.fresh }

@@ -8,19 +8,18 @@ import (
 	"radpo/internal/torch"
 )
 
-// blockBytes is the memory of one block of the cache.
-func blockBytes(c hf.Config, d torch.DType) int64 {
-	token := 2 * int64(c.NumHiddenLayers) * int64(c.NumKeyValueHeads) * int64(c.HeadDim) * int64(d.Size())
-	return block * token
+// tokenBytes is the memory of one token in the cache.
+func tokenBytes(c hf.Config, d torch.DType) int64 {
+	return 2 * int64(c.NumHiddenLayers) * int64(c.NumKeyValueHeads) * int64(c.HeadDim) * int64(d.Size())
 }
 
 // spare is the share of free memory that a cache may fill: the rest is for a
 // step's own tensors and for other programs.
 const spare = 0.6
 
-// budget is how many blocks fit into memory, in bytes, or, where that is 0,
-// into what the device has left. No cache is larger than all rows can fill.
-func budget(s *torch.Scope, c hf.Config, d torch.DType, set Settings) (int, error) {
+// budget is how many of b's blocks fit into memory, in bytes, or, where that is
+// 0, into what the device has left. No cache is larger than all rows can fill.
+func budget(s *torch.Scope, c hf.Config, d torch.DType, b *blocks, set Settings) (int, error) {
 	memory := set.Memory
 	if memory == 0 {
 		free, _, err := torch.Memory(s.Device())
@@ -29,9 +28,9 @@ func budget(s *torch.Scope, c hf.Config, d torch.DType, set Settings) (int, erro
 		}
 		memory = int64(spare * float64(free))
 	}
-	blocks := memory / blockBytes(c, d)
-	most := int64(set.Rows) * int64(blocksFor(c.MaxPositionEmbeddings)+2)
-	return int(min(blocks, most, 1<<30)), nil
+	fit := memory / (int64(b.each()) * tokenBytes(c, d))
+	most := int64(set.Rows) * int64(b.need(c.MaxPositionEmbeddings)+2)
+	return int(min(fit, most, 1<<30)), nil
 }
 
 // A planned policy may have a form that a torch.Decoder computes.
@@ -46,7 +45,7 @@ func (e *Engine) open(p model.Policy) error {
 	if m, ok := p.(interface{ DType() torch.DType }); ok {
 		d = m.DType()
 	}
-	total, err := budget(e.scope, p.Config(), d, e.settings)
+	total, err := budget(e.scope, p.Config(), d, &e.schedule.blocks, e.settings)
 	if err != nil {
 		return err
 	}

@@ -76,9 +76,9 @@ type schedule struct {
 
 // fits reports why an ask could never run.
 func (s *schedule) fits(a *ask) error {
-	if need := blocksFor(a.shared()) + blocksFor(1+a.limit); need > s.blocks.total {
+	if need := s.blocks.need(a.shared()) + s.blocks.need(1+a.limit); need > s.blocks.total {
 		return fmt.Errorf("%s: a prompt of %d tokens and a response of up to %d need %d cache blocks of %d tokens, and memory allows %d: "+
-			"lower the limit of tokens, or raise the cache's memory", a.Name, len(a.Prompt), a.limit, need, block, s.blocks.total)
+			"lower the limit of tokens, or raise the cache's memory", a.Name, len(a.Prompt), a.limit, need, s.blocks.each(), s.blocks.total)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (s *schedule) grow() {
 	for i := 0; i < len(s.live); i++ {
 		q, ok := s.live[i], false
 		for i < len(s.live) {
-			if q.blocks, ok = s.blocks.extend(q.blocks, blocksFor(q.fed+1)); ok {
+			if q.blocks, ok = s.blocks.extend(q.blocks, s.blocks.need(q.fed+1)); ok {
 				break
 			}
 			s.turnOut() // the last, which may be q
@@ -140,13 +140,13 @@ func (s *schedule) admit() {
 		}
 		shared := 0
 		if q.users == 0 {
-			shared = blocksFor(q.shared())
+			shared = s.blocks.need(q.shared())
 		}
 		if len(s.live) > 0 && shared+1+len(s.live) > s.blocks.left() {
 			break
 		}
 		var ok bool
-		if q.ask.blocks, ok = s.blocks.extend(q.ask.blocks, blocksFor(q.shared())); !ok {
+		if q.ask.blocks, ok = s.blocks.extend(q.ask.blocks, s.blocks.need(q.shared())); !ok {
 			break
 		}
 		if q.blocks, ok = s.blocks.extend(q.blocks, 1); !ok {
