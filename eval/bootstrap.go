@@ -81,13 +81,24 @@ func bounds(value float64, draws []float64) (lo, hi float64) {
 
 // draws are the statistic's values under n resamplings, in ascending order, of
 // which the middle 95 % are the percentile interval (Efron and Tibshirani 1993,
-// chapter 13). A draw takes as many prompts as there are, with replacement, each
-// with all its rows. Draws under which f is undefined are left out.
+// chapter 13). Draws under which f is undefined are left out.
 func (s *sheet) draws(n int, prompts []string, f statistic) []float64 {
+	draws := make([]float64, 0, n)
+	s.resample(n, prompts, func(w []float64) {
+		if v := f(w); finite(v) {
+			draws = append(draws, v)
+		}
+	})
+	slices.Sort(draws)
+	return draws
+}
+
+// resample calls fn with n draws. A draw takes as many prompts as there are, with
+// replacement, each with all its rows; w is valid during the call.
+func (s *sheet) resample(n int, prompts []string, fn func(w []float64)) {
 	of, count := clusters(prompts)
 	times := make([]float64, count)
 	w := make([]float64, len(prompts))
-	draws := make([]float64, 0, n)
 	rng := rand.New(rand.NewPCG(uint64(s.seed), uint64(count)))
 	for range n {
 		clear(times)
@@ -97,12 +108,8 @@ func (s *sheet) draws(n int, prompts []string, f statistic) []float64 {
 		for i, c := range of {
 			w[i] = times[c]
 		}
-		if v := f(w); finite(v) {
-			draws = append(draws, v)
-		}
+		fn(w)
 	}
-	slices.Sort(draws)
-	return draws
 }
 
 // clusters numbers the prompts by first appearance: of[i] is row i's.

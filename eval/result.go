@@ -116,14 +116,7 @@ func (r Result) Write(path string, items []Item) error {
 	if filepath.Ext(path) != ".json" {
 		return fmt.Errorf("%s: the name of a result ends in .json; its items lie beside it in .jsonl", path)
 	}
-	settings, err := json.Marshal(r.Settings)
-	if err != nil {
-		return fmt.Errorf("%s: settings: %w", path, err)
-	}
-	sum := sha256.Sum256(settings)
-	r.ConfigHash = hex.EncodeToString(sum[:])
-	maps.DeleteFunc(r.Metrics, func(_ string, m Metric) bool { return !finite(m.Value, m.SE, m.CI[0], m.CI[1]) })
-	text, err := json.MarshalIndent(r, "", "  ")
+	text, err := r.Text()
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -139,6 +132,19 @@ func (r Result) Write(path string, items []Item) error {
 		}
 	}
 	return errors.Join(put(itemsOf(path), lines.Bytes()), put(path, append(text, '\n')))
+}
+
+// Text is the result as JSON. Values that are not finite are left out.
+func (r Result) Text() ([]byte, error) {
+	settings, err := json.Marshal(r.Settings)
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	sum := sha256.Sum256(settings)
+	r.ConfigHash = hex.EncodeToString(sum[:])
+	r.Metrics = maps.Clone(r.Metrics)
+	maps.DeleteFunc(r.Metrics, func(_ string, m Metric) bool { return !finite(m.Value, m.SE, m.CI[0], m.CI[1]) })
+	return json.MarshalIndent(r, "", "  ")
 }
 
 // put replaces a file: whole or as before.
