@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -34,6 +35,7 @@ func TestMain(m *testing.M) {
 //	shorten FILE N             cuts N bytes off a file
 //	drop FOLDER TENSOR         takes a tensor out of a model folder
 //	duelists [gone]            sets $URL to a judge that prefers what is called good three to one, or stops it
+//	raters [gone]              sets $URL to a judge that rates and compares, fails at times and refuses what it has answered, or stops it
 //	servers KEY                sets $URL to a server of rewards and judgements that wants KEY
 //
 // and $FOLDERS, $MODELS, $DPO and $RANKERS are folders of test data.
@@ -52,7 +54,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "hold": hold, "copydir": copydir, "shorten": shorten, "drop": drop, "servers": servers, "duelists": duelists,
+			"status": status, "hold": hold, "copydir": copydir, "shorten": shorten, "drop": drop, "servers": servers, "duelists": duelists, "raters": raters,
 		},
 	})
 }
@@ -154,3 +156,58 @@ func duelists(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 var refusing atomic.Bool
+
+// raters starts a judge that finds good better than poor: it rates an answer
+// with good in it 8 and others 3.5, in single brackets, and gives a label where
+// two are compared. Asked about what is mute it says nothing of use, until it is
+// asked again. It is down for a third of what it is asked first, and refuses to
+// answer twice.
+func raters(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) > 0 {
+		a, err := http.Get(ts.Getenv("URL") + "/gone")
+		ts.Check(err)
+		ts.Check(a.Body.Close())
+		return
+	}
+	var mu sync.Mutex
+	asked, gone := map[string]int{}, false
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if gone = gone || r.URL.Path == "/gone"; r.Method == http.MethodGet {
+			return
+		}
+		n := asked[string(body)]
+		asked[string(body)]++
+		down := len(body)%3 == 0
+		switch {
+		case err != nil || gone || n > 1 || n == 1 && !down:
+			http.Error(w, "not again", http.StatusBadRequest)
+			return
+		case n == 0 && down:
+			http.Error(w, "busy", http.StatusServiceUnavailable)
+			return
+		}
+		json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"message": map[string]string{"content": opinion(body)}}}})
+	}))
+	ts.Defer(s.Close)
+	ts.Setenv("URL", s.URL)
+}
+
+func opinion(body []byte) string {
+	good, poor := bytes.Index(body, []byte("good")), bytes.Index(body, []byte("poor"))
+	switch {
+	case bytes.Contains(body, []byte("mute")) && !bytes.Contains(body, []byte(`"assistant"`)):
+		return "Hard to say."
+	case !bytes.Contains(body, []byte("VERSUS")) && good >= 0:
+		return "Rating: [[8]]"
+	case !bytes.Contains(body, []byte("VERSUS")):
+		return "Rating: [3.5]"
+	case good < 0 || poor < 0:
+		return "[[A=B]]"
+	case good < poor:
+		return "[[A>>B]]"
+	}
+	return "[[B>A]]"
+}
