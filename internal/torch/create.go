@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"github.com/sugarme/gotch/libtch"
@@ -45,7 +46,9 @@ func (s *Scope) Causal(n int64) Tensor {
 // Copy makes a tensor of s's device from raw elements in host memory, which
 // may be unmapped afterwards.
 func (s *Scope) Copy(d DType, data []byte, shape ...int64) Tensor {
-	return s.Tidy(func(s *Scope) Tensor { return s.Clone(s.toDevice(s.memory(d, data, shape))) })
+	t := s.Tidy(func(s *Scope) Tensor { return s.Clone(s.toDevice(s.memory(d, data, shape))) })
+	runtime.KeepAlive(data) // the tensor over it, between two calls into C, is nothing that Go's collector sees
+	return t
 }
 
 // Map is a tensor over raw elements in host memory, without a copy on the
