@@ -33,7 +33,7 @@ func budget(s *torch.Scope, c hf.Config, d torch.DType, b *blocks, set Settings)
 	return int(min(fit, most, 1<<30)), nil
 }
 
-// A planned policy may have a form that a torch.Decoder computes.
+// A planned policy may have a form that a torch.Decoder or torch.Slots compute.
 type planned interface {
 	Plan() (torch.DecoderPlan, bool)
 }
@@ -45,19 +45,30 @@ func (e *Engine) open(p model.Policy) error {
 	if m, ok := p.(interface{ DType() torch.DType }); ok {
 		d = m.DType()
 	}
+	var plan torch.DecoderPlan
+	fused := false
+	if m, ok := p.(planned); ok {
+		plan, fused = m.Plan()
+	}
+	onCPU := e.scope.Device() == torch.CPU
+	slots := fused && !onCPU && d != torch.Float && slottable(plan, e.window) == nil
+	if slots {
+		e.schedule.blocks.size = slotTokens
+	}
 	total, err := budget(e.scope, p.Config(), d, &e.schedule.blocks, e.settings)
 	if err != nil {
 		return err
 	}
 	e.schedule.rows, e.schedule.blocks.total = e.settings.Rows, total
-	if m, ok := p.(planned); ok && e.scope.Device() == torch.CPU {
-		if plan, ok := m.Plan(); ok {
-			e.compute = &native{decoder: e.scope.NewDecoder(plan, total)}
-			e.schedule.tokens = 512
-			return nil
-		}
-	}
-	e.compute = &eager{policy: p, pool: pool{scope: e.scope}}
 	e.schedule.tokens, e.schedule.whole = 4096, true
+	switch {
+	case slots:
+		e.compute = newSlotted(e.scope, plan, total, slotTokens, e.settings.Rows)
+	case fused && onCPU && d == torch.Float:
+		e.compute = &native{decoder: e.scope.NewDecoder(plan, total)}
+		e.schedule.tokens, e.schedule.whole = 512, false
+	default:
+		e.compute = &eager{policy: p, pool: pool{scope: e.scope}}
+	}
 	return nil
 }

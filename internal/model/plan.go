@@ -11,10 +11,10 @@ import (
 // DType is the type of the model's weights.
 func (m *Decoder) DType() torch.DType { return m.Body.Embedding.Weight.DType() }
 
-// Plan is the model as a torch.Decoder computes it. There is none of a model
-// that is not in fp32, or that LoRA changes.
+// Plan is the model as a torch.Decoder, in fp32, or torch.Slots compute it. There
+// is none of a model that LoRA changes.
 func (m *Decoder) Plan() (torch.DecoderPlan, bool) {
-	whole := m.DType() == torch.Float
+	whole := true
 	walk(reflect.ValueOf(m), "", func(_ string, l *nn.Linear) { whole = whole && l.LoRA == nil })
 	if !whole {
 		return torch.DecoderPlan{}, false

@@ -74,20 +74,25 @@ var (
 	_ [unsafe.Sizeof(DecoderSequence{})]byte = [C.sizeof_shim_sequence]byte{}
 )
 
-// NewDecoder makes p a decoder of s, whose cache has room for so many blocks.
-// Memory for it is taken as it is needed.
-func (s *Scope) NewDecoder(p DecoderPlan, blocks int) *Decoder {
+// shape is what C knows of p besides its tensors.
+func (p *DecoderPlan) shape(blocks int) C.shim_decoder_shape {
 	flag := func(b bool) C.int32_t {
 		if b {
 			return 1
 		}
 		return 0
 	}
-	shape := C.shim_decoder_shape{
+	return C.shim_decoder_shape{
 		layers: C.int32_t(len(p.Layers)), width: C.int32_t(p.Width), heads: C.int32_t(p.Heads), groups: C.int32_t(p.Groups), head: C.int32_t(p.Head),
 		feed: C.int32_t(p.Feed), vocabulary: C.int32_t(p.Vocabulary), gelu: flag(p.GELU), offset: flag(p.Offset), blocks: C.int32_t(blocks),
 		eps: C.float(p.Eps), embedding_scale: C.float(p.EmbedScale), score_scale: C.float(p.ScoreScale), score_cap: C.float(p.ScoreCap), logit_cap: C.float(p.LogitCap),
 	}
+}
+
+// NewDecoder makes p a decoder of s, whose cache has room for so many blocks.
+// Memory for it is taken as it is needed.
+func (s *Scope) NewDecoder(p DecoderPlan, blocks int) *Decoder {
+	shape := p.shape(blocks)
 	const op = "decoder"
 	var tensors []libtch.Ctensor
 	var windows []int32

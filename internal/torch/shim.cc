@@ -1,4 +1,5 @@
 #include "guard.h"
+#include "layers.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -13,6 +14,18 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+at::Tensor turn(const at::Tensor &x, const at::Tensor &cos, const at::Tensor &sin) {
+  auto half = x.size(-1) / 2;
+  auto out = at::empty(x.sizes(), x.options());
+  auto a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
+  auto p = out.narrow(-1, 0, half), q = out.narrow(-1, half, half);
+  at::mul_out(p, a, cos);
+  p.addcmul_(b, sin, -1);
+  at::mul_out(q, b, cos);
+  q.addcmul_(a, sin);
+  return out;
+}
 
 namespace {
 
@@ -53,20 +66,6 @@ struct Meter : c10::MemoryReportingInfoBase {
   }
   bool memoryProfilingEnabled() const override { return true; }
 };
-
-// turn rotates the halves (a, b) of x's last dimension by the angle whose
-// cosine and sine are given: (a·cos − b·sin, b·cos + a·sin).
-at::Tensor turn(const at::Tensor &x, const at::Tensor &cos, const at::Tensor &sin) {
-  auto half = x.size(-1) / 2;
-  auto out = at::empty(x.sizes(), x.options());
-  auto a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
-  auto p = out.narrow(-1, 0, half), q = out.narrow(-1, half, half);
-  at::mul_out(p, a, cos);
-  p.addcmul_(b, sin, -1);
-  at::mul_out(q, b, cos);
-  q.addcmul_(a, sin);
-  return out;
-}
 
 // Rope is turn with its inverse as gradient: nothing but the angles is saved.
 struct Rope : torch::autograd::Function<Rope> {
