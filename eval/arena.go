@@ -149,6 +149,10 @@ type ArenaGame struct {
 	Judgment content `json:"judgment"`
 }
 
+// Counts reports whether the game has a verdict: files also have labels such as
+// [[A]], which are none.
+func (g *ArenaGame) Counts() bool { return g != nil && g.Score != nil && known(*g.Score) != "" }
+
 // An ArenaJudgment is a line of model_judgment/JUDGE/*.jsonl, of either year.
 type ArenaJudgment struct {
 	UID        ID           `json:"uid"`
@@ -174,7 +178,7 @@ func (j ArenaJudgment) Check() error {
 		return fmt.Errorf("games: got %d, want two, the second with the answers in the other order", len(j.Games))
 	}
 	for i, g := range j.Games {
-		if g != nil && g.Score != nil && labels[*g.Score] == (verdict{}) {
+		if g != nil && g.Score != nil && strings.Trim(*g.Score, "AB<>=") != "" {
 			return fmt.Errorf("games: %d: score: got %q, want one of A>>B, A>B, A=B, B>A, B>>A, or null", i+1, *g.Score)
 		}
 	}
@@ -246,7 +250,7 @@ type battle struct {
 func (r ArenaRules) battles(j ArenaJudgment) []battle {
 	var out []battle
 	for i, g := range j.Games {
-		if g == nil || g.Score == nil {
+		if !g.Counts() {
 			continue
 		}
 		v := labels[*g.Score]

@@ -110,7 +110,7 @@ func TestArenaExample(t *testing.T) {
 func TestArenaNull(t *testing.T) {
 	in := eval.Arena{
 		Questions: []eval.ArenaQuestion{{UID: "1", Prompt: "?"}, {UID: "2", Prompt: "?"}},
-		Judgments: []eval.ArenaJudgment{judged("m", "1", "", "A>B"), judged("m", "2", "A>B", "B>A")},
+		Judgments: []eval.ArenaJudgment{judged("m", "1", "A", "A>B"), judged("m", "2", "A>B", "B>A")},
 	}
 	for rules, want := range map[eval.ArenaRules]float64{eval.ArenaV01: 100.0 / 3, eval.ArenaV2: 0} {
 		in.Rules = rules
@@ -200,7 +200,7 @@ func TestArenaEqualsScikitLearn(t *testing.T) {
 func TestArenaRepeats(t *testing.T) {
 	var g arenaGolden
 	readJSON(t, "testdata/arenahard.json", &g)
-	in := g.arena(eval.ArenaV2)
+	in := g.arena(eval.ArenaV01)
 	in.UpstreamCI = true
 	var runs [2][]eval.ArenaScore
 	for i := range runs {
@@ -217,9 +217,11 @@ func TestArenaRepeats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b := runs[0][0].Result.Metrics["win_rate"], ours[0].Result.Metrics["win_rate"]
-	if a.Value == b.Value || math.Abs(a.Value-b.Value) > 2 || a.CI == b.CI {
-		t.Errorf("upstream %+v, by question %+v", a, b)
+	for k := range ours {
+		a, b := runs[0][k].Result.Metrics["win_rate"], ours[k].Result.Metrics["win_rate"]
+		if a.Value != b.Value || a.SE > 0.9*b.SE {
+			t.Errorf("upstream %+v, by question %+v: want copies of one verdict to look like evidence", a, b)
+		}
 	}
 }
 

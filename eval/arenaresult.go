@@ -37,7 +37,7 @@ type ArenaScore struct {
 //	win_rate           percent of games won, those with >> three times: what Bradley–Terry's fit is where all play one baseline
 //	elo                the same as a rating, the baseline's 1000
 //	style_win_rate     the same at the baseline's style
-//	style/FEATURE      what one deviation of the feature adds, in logits (v0.1: in powers of ten for the models, in e for these)
+//	style/FEATURE      what one deviation of the feature adds, in logits
 //	question_win_rate  mean over questions of their own rate
 //	inconsistent       share of questions whose two games favour different answers
 //	failed_games       games without a verdict, a question

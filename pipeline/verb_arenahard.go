@@ -104,7 +104,7 @@ func warnArena(ctx context.Context, questions []eval.ArenaQuestion, judgments []
 	for _, j := range judgments {
 		models[j.Model]++
 		for _, g := range j.Games {
-			if g == nil || g.Score == nil {
+			if !g.Counts() {
 				null++
 			}
 		}
