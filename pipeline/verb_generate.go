@@ -3,7 +3,9 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 
 	"radpo/internal/hf"
 	"radpo/internal/model"
@@ -16,11 +18,14 @@ import (
 
 // Sampling says how Generate draws.
 type Sampling struct {
-	N           int     // samples a row
-	Temperature float64 // 0: greedy
-	TopP        float64 // 1: off
-	TopK        int     // 0: off
-	MaxTokens   int     // limit of a response
+	N           int      // samples a row
+	Temperature float64  // 0: greedy
+	TopP        float64  // 1: off
+	TopK        int      // 0: off
+	MinP        float64  // 0: off
+	Repetition  float64  // penalty of tokens that prompt or response have; 1: off
+	MaxTokens   int      // limit of a response
+	Stop        []string // strings that end a response
 	Seed        int64
 }
 
@@ -38,7 +43,7 @@ func (r generateRow) check() error {
 
 type generated struct {
 	ResponseIDs []int32   `json:"response_ids"` // with the stop token, if one ended it
-	Text        *string   `json:"text"`         // without special tokens; null when the folder has no tokenizer
+	Text        *string   `json:"text"`         // without special tokens, up to a stop string; null when the folder has no tokenizer
 	Logprobs    []float32 `json:"logprobs"`     // nats, the model's own at temperature 1
 	Finish      string    `json:"finish"`       // stop or length
 }
@@ -55,7 +60,7 @@ func Generate(ctx context.Context, m Model, o Sampling, in Lines, out io.Writer)
 			return &InputError{err}
 		}
 		t := &text{folder: f}
-		prompts, err := t.prompts(in)
+		prompts, err := t.prompts(in, o.N)
 		if err != nil {
 			return err
 		}
@@ -64,25 +69,34 @@ func Generate(ctx context.Context, m Model, o Sampling, in Lines, out io.Writer)
 			return err
 		}
 		opts := sampler.Options{
-			Temperature: o.Temperature, TopP: o.TopP, TopK: o.TopK, MaxTokens: o.MaxTokens, Stop: generation.EOS, Seed: o.Seed,
+			Temperature: o.Temperature, TopP: o.TopP, TopK: o.TopK, MinP: o.MinP, RepetitionPenalty: o.Repetition,
+			MaxTokens: o.MaxTokens, Stop: generation.EOS, StopStrings: o.Stop, Seed: o.Seed,
 		}
 		w := newLineWriter(out)
 		return m.runPolicy(ctx, f, d, func(s *torch.Scope, p model.Policy) error {
+			var set sampler.Settings
+			if len(o.Stop) > 0 {
+				set.Tokens = tokens
+			}
+			e, err := sampler.NewEngine(s, p, set)
+			if err != nil {
+				return err
+			}
 			bar := progress.Start(ctx, int64(len(prompts)), "prompts")
 			defer bar.Done()
-			for len(prompts) > 0 {
-				n := min(window, len(prompts))
-				results, err := generateAll(ctx, s, p, prompts[:n], o.N, opts)
+			for some := range slices.Chunk(prompts, window) {
+				results, err := e.Generate(ctx, some, opts)
 				if err != nil {
-					return err
+					return fmt.Errorf("generate: %w", err)
 				}
-				for _, r := range results {
-					if err := w.write(r.row(tokens)); err != nil {
-						return err
+				for _, list := range results {
+					for _, r := range list {
+						if err := w.write(row(r, tokens, o.Stop)); err != nil {
+							return err
+						}
 					}
 				}
-				prompts = prompts[n:]
-				bar.Add(int64(n))
+				bar.Add(int64(len(some)))
 				if err := w.flush(); err != nil {
 					return err
 				}
@@ -92,8 +106,8 @@ func Generate(ctx context.Context, m Model, o Sampling, in Lines, out io.Writer)
 	})
 }
 
-// prompts reads every row as a request for one response.
-func (t *text) prompts(in Lines) ([]sampler.Request, error) {
+// prompts reads every row as a request for n responses.
+func (t *text) prompts(in Lines, n int) ([]sampler.Request, error) {
 	c, err := t.folder.Config()
 	if err != nil {
 		return nil, &InputError{err}
@@ -104,7 +118,7 @@ func (t *text) prompts(in Lines) ([]sampler.Request, error) {
 	}
 	out := make([]sampler.Request, len(rows))
 	for i, l := range rows {
-		out[i] = sampler.Request{Prompt: l.row.Prompt}
+		out[i] = sampler.Request{Prompt: l.row.Prompt, N: n}
 		if l.row.Messages != nil {
 			template, tokens, err := t.chat()
 			if err != nil {
@@ -124,10 +138,8 @@ func (t *text) prompts(in Lines) ([]sampler.Request, error) {
 	return out, nil
 }
 
-// A response is what one sample came to.
-type response sampler.Response
-
-func (r response) row(tokens *tokenizer.Tokenizer) generated {
+// row is one sample as it is written.
+func row(r sampler.Response, tokens *tokenizer.Tokenizer, stop []string) generated {
 	g := generated{ResponseIDs: r.IDs, Logprobs: r.Logprobs, Finish: table.FinishLength}
 	said := r.IDs
 	if r.Stopped {
@@ -135,38 +147,10 @@ func (r response) row(tokens *tokenizer.Tokenizer) generated {
 	}
 	if tokens != nil {
 		decoded := tokens.Decode(said, true)
+		if len(stop) > 0 {
+			decoded = r.Text
+		}
 		g.Text = &decoded
 	}
 	return g
-}
-
-// together is how many samples of one prompt are decoded in one batch at most.
-const together = 64
-
-// generateAll draws n samples of each prompt, prompts of similar length
-// together, and returns them in order.
-func generateAll(ctx context.Context, s *torch.Scope, p model.Policy, prompts []sampler.Request, n int, o sampler.Options) ([]response, error) {
-	out := make([]response, len(prompts)*n)
-	for first := 0; first < n; first += together {
-		count := min(together, n-first)
-		cost := func(i int) int { return (len(prompts[i].Prompt) + o.MaxTokens) * count }
-		for _, batch := range model.Batches(len(prompts), 4*maxTokens, cost) {
-			var requests []sampler.Request
-			for _, i := range batch {
-				r := prompts[i]
-				r.N, r.First = count, first
-				requests = append(requests, r)
-			}
-			results, err := sampler.Generate(ctx, s, p, requests, o)
-			if err != nil {
-				return nil, err
-			}
-			for at, i := range batch {
-				for k, r := range results[at] {
-					out[i*n+first+k] = response(r)
-				}
-			}
-		}
-	}
-	return out, nil
 }

@@ -224,17 +224,18 @@ func (b Benchmark) converse(ctx context.Context, all []*conversation) (name stri
 					requests := make([]sampler.Request, len(turn))
 					for i, c := range turn {
 						var err error
+						requests[i].N = 1
 						if _, requests[i].Prompt, err = prompter.Prompt(c.messages(), p.Goal); err != nil {
 							return inputError("%s: %w", c.name, err)
 						}
 					}
 					o.Temperature = temperature
-					drawn, err := generateAll(ctx, s, policy, requests, 1, o)
+					drawn, err := sampler.Generate(ctx, s, policy, requests, o)
 					if err != nil {
 						return err
 					}
 					for i, c := range turn {
-						c.answers = append(c.answers, strings.TrimSpace(p.Tokens.Decode(drawn[i].IDs, true)))
+						c.answers = append(c.answers, strings.TrimSpace(p.Tokens.Decode(drawn[i][0].IDs, true)))
 					}
 					return nil
 				}); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -24,9 +25,11 @@ Finish is stop or length; a stop token is the last of response_ids and no part
 of text. Logprobs are the model's own at temperature 1, in nats. Stop ids come
 from generation_config.json, whose sampling settings are left alone; messages
 are answered up to the chat template's end of turn too. A draw depends on the
-prompt's ids, the sample's number and the seed, never on line or batch. Rows of
-ids need no tokenizer; without one, text is null. Special tokens inside
-messages stay text.`,
+prompt's ids, the sample's number and the seed, never on line or batch. The
+order of settings is that of transformers: repetition penalty, temperature,
+top-k, top-p, min-p. With --stop, response_ids keep the token that completed the
+string. Rows of ids need no tokenizer; without one, text is null. Special tokens
+inside messages stay text.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if greedy {
@@ -49,6 +52,9 @@ messages stay text.`,
 	cmd.Flags().Float64Var(&o.Temperature, "temperature", 1, "0 is greedy")
 	cmd.Flags().Float64Var(&o.TopP, "top-p", 1, "smallest set of likeliest tokens with this share; 1: off")
 	cmd.Flags().IntVar(&o.TopK, "top-k", 0, "this many of the likeliest tokens; 0: off")
+	cmd.Flags().Float64Var(&o.MinP, "min-p", 0, "drop tokens less likely than this share of the likeliest; 0: off")
+	cmd.Flags().Float64Var(&o.Repetition, "repetition-penalty", 1, "above 1, make tokens less likely that prompt or response have; 1: off")
+	cmd.Flags().StringArrayVar(&o.Stop, "stop", nil, "end a response at this string, and its text before it; may repeat")
 	cmd.MarkFlagsMutuallyExclusive("greedy", "temperature")
 	return cmd
 }
@@ -65,6 +71,12 @@ func checkSampling(o pipeline.Sampling) error {
 		return errors.New("--top-p: want above 0 and at most 1")
 	case o.TopK < 0:
 		return errors.New("--top-k: want 0 or more")
+	case !(o.MinP >= 0 && o.MinP <= 1):
+		return errors.New("--min-p: want 0 to 1")
+	case !(o.Repetition > 0 && o.Repetition <= 100):
+		return errors.New("--repetition-penalty: want above 0 and at most 100")
+	case slices.Contains(o.Stop, ""):
+		return errors.New("--stop: want a string that is not empty")
 	}
 	return nil
 }
