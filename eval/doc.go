@@ -46,6 +46,8 @@
 //	parse/P[/G]               share of answers whose every sentence parses
 //	length/P[/G]              mean response tokens
 //	train/C/…                 end of the training curve: mean of its last tenth
+//	sampler/logp_gap[/S]            mean |log-probability of a sampled token − the trainer's|, at the sampler's weights and ids
+//	sampler/logp_gap-largest[/S]    the largest of these
 //	unscored/P[/G]            share of answers without a finite score; means leave them out
 //	scale/S[/A]/…             the map to 1–10: limits, shares clipped, unscored and tied, and the drift
 //	                          of mean and quantiles, raw and mapped, from the first iteration's

@@ -19,6 +19,7 @@ type Input struct {
 	Attributes []Attribute    // in the order of a several-valued goal
 	Unlearning []Unlearning   // base first
 	Curves     []Curve
+	Gaps       []Gap   // one an iteration that has one
 	Scales     []Scale // one an iteration
 	Timings    []Timing
 	Artifacts  []Artifact
@@ -50,6 +51,14 @@ type Unlearning struct {
 	Name  string // base, plain, ra
 	Pairs []table.Pair
 	Refs  []table.Ref // row by row with Pairs, under the policy of this name
+}
+
+// A Gap is how far log-probabilities of sampled tokens, as the sampler told
+// them, lie from the trainer's, of the same weights and ids.
+type Gap struct {
+	Name          string // iter-1, iter-2, …
+	Tokens        int64  // compared
+	Mean, Largest float64
 }
 
 // A Scale says how one column of an iteration's raw scores became 1–10.
@@ -117,6 +126,9 @@ func (in Input) check() error {
 	}
 	for _, c := range in.Curves {
 		unique("curve", c.Name)
+	}
+	for _, g := range in.Gaps {
+		unique("gap", g.Name)
 	}
 	for _, s := range in.Scales {
 		unique("scale", s.Name+s.Attribute)

@@ -50,6 +50,7 @@ func (in Input) sheet() (*sheet, error) {
 	for _, c := range in.Curves {
 		s.ends(c)
 	}
+	s.gaps(in.Gaps)
 	s.scales(in.Scales)
 	return s, nil
 }

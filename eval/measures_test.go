@@ -69,7 +69,9 @@ func measured(t *testing.T, in eval.Input) map[string]table.Measure {
 }
 
 func TestMeasures(t *testing.T) {
-	ms := measured(t, handmade())
+	in := handmade()
+	in.Gaps = []eval.Gap{{Name: "iter-1", Tokens: 30, Mean: 1e-6, Largest: 9e-6}, {Name: "iter-2", Tokens: 10, Mean: 5e-6, Largest: 7e-6}}
+	ms := measured(t, in)
 	tests := []struct {
 		name  string
 		value float64
@@ -97,10 +99,13 @@ func TestMeasures(t *testing.T) {
 		{"parse/iter-1/goal-2", 0, 2},
 		{"parse/iter-1/goal-10", 1, 2},
 		{"length/iter-1", 4, 2},
+		{"sampler/logp_gap", 2e-6, 40},
+		{"sampler/logp_gap/iter-2", 5e-6, 10},
+		{"sampler/logp_gap-largest", 9e-6, 40},
 	}
 	for _, test := range tests {
 		m, ok := ms[test.name]
-		if !ok || math.Abs(m.Value-test.value) > 1e-9 || m.N != test.n {
+		if !ok || math.Abs(m.Value-test.value) > 1e-9*math.Abs(test.value) || m.N != test.n {
 			t.Errorf("%s is %g of %d, want %g of %d", test.name, m.Value, m.N, test.value, test.n)
 		}
 	}

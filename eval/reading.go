@@ -29,6 +29,7 @@ func read(in Input, b book) reading {
 	r.scale(in.Scales)
 	r.text(in.Policies, b)
 	r.steps(in.Policies, b)
+	r.sampled(b)
 	r.servers(in.Policies)
 	r.warned(in.Curves)
 	r.mind("The intervals are over held-out prompts of this one run. They say nothing about other training seeds.")

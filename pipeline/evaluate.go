@@ -17,6 +17,7 @@ type exhibits struct {
 	unlearning []exhibit // base first
 	rejected   []exhibit // pairs and log-probabilities for the unlearning page
 	curves     []exhibit // what was trained
+	samples    []exhibit // one an iteration: what is trained on
 	scales     []exhibit // one an iteration: its scores and pairs
 }
 

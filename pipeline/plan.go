@@ -79,6 +79,7 @@ func (l *loop) scored(i int, prompts, policy, reward, first string) (samples, sc
 		return l.given(prompts, policy)
 	}
 	samples = l.sample(i, prompts, policy, first)
+	l.show.samples = append(l.show.samples, exhibit{name: fmt.Sprint("iter-", i), first: samples})
 	raw := l.rank(fmt.Sprint("raw-", i), prompts, samples, reward)
 	return samples, l.scale(fmt.Sprint("scores-", i), raw, first)
 }
@@ -106,7 +107,7 @@ func (l *loop) naming(scores string) string {
 func (l *loop) sampling(c sampler.Config) sampler.Config {
 	c.Wording, c.MaxPrompt, c.DType, c.Device = l.wording(), l.Prompts.MaxTokens, l.DType, l.Device
 	if c.Backend == "openai" {
-		c.Batch, c.DType, c.Device, c.Answers = 0, "float32", "cpu", l.in.fleet // servers have their own
+		c.Batch, c.Answers = 0, l.in.fleet // servers have their own
 	} else {
 		c.Remote = configs.Fleet{}
 	}

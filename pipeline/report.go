@@ -89,7 +89,7 @@ func (g *gallery) input() (eval.Input, error) {
 	if in.Attributes, err = g.attributes(g.show.scales[0].first); err != nil {
 		return eval.Input{}, err
 	}
-	for _, load := range []func(*eval.Input) error{g.prompts, g.policies, g.unlearned, g.curves, g.scales, g.artifacts} {
+	for _, load := range []func(*eval.Input) error{g.prompts, g.policies, g.unlearned, g.curves, g.gaps, g.scales, g.artifacts} {
 		if err := load(&in); err != nil {
 			return in, err
 		}
@@ -194,6 +194,19 @@ func (g *gallery) curves(in *eval.Input) error {
 			return err
 		}
 		in.Curves = append(in.Curves, curve)
+	}
+	return nil
+}
+
+func (g *gallery) gaps(in *eval.Input) error {
+	for _, e := range g.show.samples {
+		gap, ok, err := sampler.ReadGap(g.path(e.first))
+		if err != nil {
+			return err
+		}
+		if ok {
+			in.Gaps = append(in.Gaps, eval.Gap{Name: e.name, Tokens: int64(gap.Tokens), Mean: gap.Mean, Largest: gap.Largest})
+		}
 	}
 	return nil
 }

@@ -64,7 +64,8 @@ func TestLoop(t *testing.T) {
 		have[m.Name] = true
 	}
 	for _, want := range []string{"reward/base", "reward/plain-1", "reward/iter-1/goal-10", "reward/iter-2/goal-10", "goal/iter-1/spearman",
-		"unlearning/base/rejected_logp", "unlearning/plain/rejected_logp", "unlearning/ra/rejected_logp", "ranker/base/spearman", "finish/iter-1"} {
+		"unlearning/base/rejected_logp", "unlearning/plain/rejected_logp", "unlearning/ra/rejected_logp", "ranker/base/spearman", "finish/iter-1",
+		"sampler/logp_gap", "sampler/logp_gap/iter-2"} {
 		if !have[want] {
 			t.Errorf("report.json has no %s", want)
 		}

@@ -71,7 +71,20 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 		return err
 	}
 	if c.Backend == "openai" {
-		return w.remotely(ctx, in, questions, out)
+		if err := w.remotely(ctx, in, questions, out); err != nil {
+			return err
+		}
+		return w.fleetGap(ctx, f, out.Dir())
+	}
+	return w.here(ctx, f, questions, out)
+}
+
+// here answers with the policy in f on the device of the configuration.
+func (w *worker) here(ctx context.Context, f *hf.Folder, questions []question, out *flow.Out) error {
+	c := w.config
+	memory, err := configs.Bytes(c.Memory)
+	if err != nil {
+		return err
 	}
 	device, err := torch.OpenDevice(c.Device)
 	if err != nil {
@@ -81,29 +94,29 @@ func run(ctx context.Context, c Config, in flow.In, out *flow.Out) error {
 	if err != nil {
 		return err
 	}
-	err = torch.Run(ctx, device, func(s *torch.Scope) error {
+	set := Settings{Rows: c.Batch, Memory: memory}
+	if len(c.StopStrings) > 0 {
+		set.Tokens = w.tokens // text is needed on the way
+	}
+	return torch.Run(ctx, device, func(s *torch.Scope) error {
 		p, err := model.OpenPolicy(s, f, w.dtype, false)
 		if err != nil {
 			return err
 		}
-		memory, err := configs.Bytes(c.Memory)
+		s.Each(func(s *torch.Scope) { // the cache is gone before the gap is measured
+			var e *Engine
+			if e, err = NewEngine(s, p, set); err == nil {
+				err = w.segments(ctx, e, questions, out, all)
+			}
+		})
+		if err == nil {
+			err = all.Close()
+		}
 		if err != nil {
 			return err
 		}
-		set := Settings{Rows: c.Batch, Memory: memory}
-		if len(c.StopStrings) > 0 {
-			set.Tokens = w.tokens // text is needed on the way
-		}
-		e, err := NewEngine(s, p, set)
-		if err != nil {
-			return err
-		}
-		return w.segments(ctx, e, questions, out, all)
+		return w.gap(ctx, s, p, out.Dir())
 	})
-	if err != nil {
-		return err
-	}
-	return all.Close()
 }
 
 // choose is the prompts of a split, in their table's order.

@@ -139,6 +139,30 @@ func TestStage(t *testing.T) {
 	}
 }
 
+// TestGap: what the stage notes of sampler and trainer is over rows all over
+// the table, and small.
+func TestGap(t *testing.T) {
+	dir, err := sample(t.Context(), t, t.TempDir(), prompts(t, 20), settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := table.ReadAll[table.Sample](dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := 0
+	for i := 0; i < len(rows); i += 8 {
+		tokens += len(rows[i].ResponseIDs)
+	}
+	g, ok, err := sampler.ReadGap(dir)
+	if err != nil || !ok {
+		t.Fatalf("a gap: %t, %v", ok, err)
+	}
+	if g.Tokens != tokens || !(g.Mean <= g.Largest && g.Largest < 1e-4) {
+		t.Errorf("%v, want %d tokens and less than 1e-4", g, tokens)
+	}
+}
+
 // TestBatchSizeDoesNotShow: responses are the same whether a prompt's fit into
 // a batch or are split over several.
 func TestBatchSizeDoesNotShow(t *testing.T) {
@@ -177,7 +201,7 @@ func (u until) Err() error {
 	return nil
 }
 
-// TestResume ends a run behind its first segment of 64 prompts: the next run
+// TestResume ends a run behind its first segment: the next run
 // takes that over and makes the same bytes as one that nothing stopped.
 func TestResume(t *testing.T) {
 	asked, broken := prompts(t, 70), t.TempDir()
