@@ -247,6 +247,12 @@ type DPO struct {
 	Keep            int     `yaml:"keep" json:"keep"`             // checkpoints that are kept, the newest
 	NonFinite       string  `yaml:"non_finite" json:"non_finite"` // what a loss or gradient that is not finite does: halt the run, or skip the step
 
+	// Shard is what each of several processes keeps a share of alone: none;
+	// optimizer (DeepSpeed's ZeRO-1: moments, lower halves of weights, averages);
+	// gradients too (ZeRO-2, FSDP's SHARD_GRAD_OP); parameters too (ZeRO-3,
+	// FULL_SHARD), gathered layer by layer. The numbers stay the same.
+	Shard string `yaml:"shard" json:"shard"`
+
 	// GradientCheckpointing (transformers' name) keeps of each layer only what
 	// enters it, and runs it again for its gradient: less memory, a third more
 	// work, the same result to the last bit.
@@ -294,7 +300,7 @@ func Default() Config {
 			Loss: "sigmoid", Beta: 0.01, LabelSmoothing: 0.3, FDivergence: "reverse_kl", Weighting: "none", LearningRate: 5e-7, Schedule: "cosine", Warmup: 0.1,
 			Epochs: 1, Batch: 128, MicroTokens: 8192, MaxLength: 2048, MaxPromptLength: 1024, GradClip: 1,
 			Optimizer: "adamw", Moments: "float32", Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, RMSpropAlpha: 0.99, Order: "shuffled", Start: "previous", Reference: "previous",
-			Data: "newest", SaveEvery: 50, Keep: 1, NonFinite: "halt",
+			Data: "newest", SaveEvery: 50, Keep: 1, NonFinite: "halt", Shard: "none",
 			LoRA: LoRA{Alpha: 16, Targets: []string{"all-linear"}},
 		},
 		Eval: Eval{Goals: []float64{2, 4, 6, 8, 10}, N: 1, Temperature: 0.7},

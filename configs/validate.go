@@ -144,6 +144,7 @@ var rules = map[string]rule{
 	"dpo.keep":               in("[1, inf)"),
 	"dpo.non_finite":         oneOf("halt skip"),
 
+	"dpo.shard":                  oneOf("none optimizer gradients parameters"),
 	"dpo.gradient_checkpointing": anything,
 
 	"eval.goals":       each(in("(-inf, inf)")),
@@ -202,6 +203,8 @@ func (c Config) needs() Errors {
 	faults = append(append(faults, c.asks()...), c.sends()...)
 	need(c.Sampler.Backend != "openai" || c.Sampler.Remote.Reload != "", "sampler.remote.reload",
 		"is missing: the loop trains policies that the servers must load: vllm, sglang, a command such as ./reload.sh {model}, or none where they do so by themselves")
+	need(c.DPO.Shard != "parameters" || c.DPO.LoRA.Rank == 0, "dpo.shard",
+		"parameters shares weights that train, and with dpo.lora.rank %d none of the model's do; set gradients", c.DPO.LoRA.Rank)
 
 	least := 2
 	if c.Augment.Pair == "both" || c.Augment.Pair == "best-random" && !c.Augment.Released() {

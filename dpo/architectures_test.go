@@ -32,7 +32,7 @@ func TestEveryArchitectureTrains(t *testing.T) {
 				if err := reference(t.Context(), s, p, rows, refsConfig(c), nil); err != nil {
 					return err
 				}
-				tr := &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, model.Params(p), c)}
+				tr := &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, model.Params(p), c, sharing{})}
 				var before [][]float32
 				for i := range tr.opt.names {
 					before = append(before, tr.opt.master(s, i).Floats())

@@ -43,7 +43,7 @@ func BenchmarkStep(b *testing.B) {
 		if err != nil {
 			return err
 		}
-		t := &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, model.Params(p), c)}
+		t := &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, model.Params(p), c, sharing{})}
 		b.ReportAllocs()
 		i := 0
 		for b.Loop() {

@@ -16,7 +16,8 @@ const stateFile = "state.safetensors"
 // stored is the types that state has, as safetensors spells them.
 var stored = map[torch.DType]hf.DType{torch.Float: hf.F32, torch.BFloat16: hf.BF16, torch.Short: hf.I16, torch.Byte: hf.U8}
 
-// save writes a checkpoint into dir, unless the weights are of no use.
+// save writes a checkpoint into dir, unless the weights are of no use. It holds
+// all of the state, however many processes share that.
 func (t *trainer) save(dir string) error {
 	if err := t.checkWeights(); err != nil {
 		return err
@@ -24,19 +25,33 @@ func (t *trainer) save(dir string) error {
 	var tensors []hf.Tensor
 	for i := range t.opt.names {
 		for _, part := range t.opt.state(i) {
-			x := hf.Tensor{Name: part.name, DType: stored[part.tensor.DType()], Shape: part.tensor.Shape(), Bytes: part.tensor.Bytes}
+			x := hf.Tensor{Name: part.name, DType: stored[part.own.DType()], Shape: part.shape, Bytes: t.opt.bytes(t.opt.scope, part.share, part.own)}
 			tensors = append(tensors, x)
 		}
 	}
-	if err := hf.WriteFile(filepath.Join(dir, stateFile), tensors, nil); err != nil {
-		return err
+	return t.write(tensors, t.opt.stage > shareNothing, func(tensors []hf.Tensor) error {
+		if err := hf.WriteFile(filepath.Join(dir, stateFile), tensors, nil); err != nil {
+			return err
+		}
+		return writeMetrics(filepath.Join(dir, MetricsFile), t.history)
+	})
+}
+
+// write calls fn with tensors in the process that writes files; where they are
+// shared the others help.
+func (t *trainer) write(tensors []hf.Tensor, shared bool, fn func([]hf.Tensor) error) error {
+	switch {
+	case shared:
+		return t.opt.write(t.opt.scope, tensors, fn)
+	case t.group.Rank() > 0:
+		return nil
 	}
-	return writeMetrics(filepath.Join(dir, MetricsFile), t.history)
+	return fn(tensors)
 }
 
 // checkWeights refuses weights that are NaN or infinite, or whose squares are.
 func (t *trainer) checkWeights() error {
-	if norm := torch.Norm(t.opt.weights); !torch.Finite(norm) {
+	if norm := t.opt.weightNorm(); !torch.Finite(norm) {
 		return fmt.Errorf("after step %d the weights' norm is %v: lower dpo.learning_rate", len(t.history), norm)
 	}
 	return nil
@@ -60,12 +75,14 @@ func (t *trainer) load(s *torch.Scope, dir string) error {
 	for i := range t.opt.names {
 		for _, part := range t.opt.state(i) {
 			x, ok := byName[part.name]
-			dtype, shape := part.tensor.DType(), part.tensor.Shape()
-			if !ok || !slices.Equal(x.Shape, shape) || x.DType != stored[dtype] {
+			dtype := part.own.DType()
+			if !ok || !slices.Equal(x.Shape, part.shape) || x.DType != stored[dtype] {
 				return fmt.Errorf("%s: no %s of type %s and shape %v: the checkpoint is of another model or optimizer",
-					filepath.Join(dir, stateFile), part.name, stored[dtype], shape)
+					filepath.Join(dir, stateFile), part.name, stored[dtype], part.shape)
 			}
-			s.Each(func(s *torch.Scope) { part.tensor.Set(s.Copy(dtype, x.Data, x.Shape...)) })
+			size := int64(dtype.Size())
+			data := x.Data[part.share.From*size:][:part.share.Len*size]
+			s.Each(func(s *torch.Scope) { part.own.Set(s.Copy(dtype, data, part.share.Len)) })
 		}
 	}
 	t.history, t.opt.steps = history, 0
@@ -77,26 +94,35 @@ func (t *trainer) load(s *torch.Scope, dir string) error {
 	return nil
 }
 
+// A statePart is one tensor of a checkpoint.
 type statePart struct {
-	name   string
-	tensor torch.Tensor
+	name  string
+	shape []int64
+	own   torch.Tensor // what this process has of it [Len]
+	share torch.Share
 }
 
 // state is all that is known of weight i.
 func (o *optimizer) state(i int) []statePart {
-	name := o.names[i]
-	parts := []statePart{{name, o.weights[i]}}
+	name, shape, share := o.names[i], o.shapes[i], o.shares[i]
+	weight := statePart{name, shape, o.own[i], share}
+	if o.stage < shareParameters { // all processes have it whole
+		weight.share = sharing{}.share(share.Of)
+		weight.own = flat(o.scope, o.weights[i])
+	}
+	parts := []statePart{weight}
 	if o.lows[i].Defined() {
-		parts = append(parts, statePart{"low." + name, o.lows[i]})
+		parts = append(parts, statePart{"low." + name, shape, o.lows[i], share})
 	}
 	for k, m := range o.moments[i] {
-		parts = append(parts, statePart{fmt.Sprintf("moment%d.%s", k, name), m.Values})
+		parts = append(parts, statePart{fmt.Sprintf("moment%d.%s", k, name), []int64{share.Of}, m.Values, share})
 		if m.Scales.Defined() {
-			parts = append(parts, statePart{fmt.Sprintf("scale%d.%s", k, name), m.Scales})
+			blocks := share.Blocks()
+			parts = append(parts, statePart{fmt.Sprintf("scale%d.%s", k, name), []int64{blocks.Of}, m.Scales, blocks})
 		}
 	}
 	if o.ema > 0 {
-		parts = append(parts, statePart{"ema." + name, o.averages[i]})
+		parts = append(parts, statePart{"ema." + name, shape, o.averages[i], share})
 	}
 	return parts
 }

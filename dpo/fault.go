@@ -83,7 +83,7 @@ func (t keeper) write(dir string, rows []row, step int, why error) error {
 	if lora := t.config.LoRA; lora.Rank > 0 {
 		return model.SaveLoRA(filepath.Join(dir, factorDir), adapter(lora), t.params)
 	}
-	return model.Save(filepath.Join(dir, policyDir), t.base, t.policy)
+	return t.savePolicyAs(filepath.Join(dir, policyDir), t.base)
 }
 
 // Replay takes the step again that a part at dir keeps: it ends in the same
@@ -130,7 +130,7 @@ func (t *trainer) takeFactors(s *torch.Scope, dir string) error {
 	defer f.Close()
 	factors, err := model.OpenLoRA(s, t.policy, f)
 	if err == nil {
-		t.opt = newOptimizer(s, factors, t.config)
+		t.opt = newOptimizer(s, factors, t.config, t.opt.sharing)
 	}
 	return err
 }

@@ -18,28 +18,30 @@ func (t *trainer) gradients(ctx context.Context, s *torch.Scope, rows []row, m *
 		return err
 	}
 	m.KL = common.KL
-	parts := t.parts(rows)
+	turns := t.turns(rows)
 	seen := newOutcomes(len(rows))
 	var slopes []float32
-	if t.needs&Whole != 0 && (len(parts) > 1 || t.group.Size() > 1) {
+	if t.needs&Whole != 0 && (len(turns) > 1 || t.group.Size() > 1) {
 		if slopes, err = t.slopes(ctx, s, rows, common, seen); err != nil {
 			return err
 		}
 	}
-	for _, part := range parts {
-		if err = ctx.Err(); err != nil {
+	for _, turn := range turns {
+		if err = t.agree(ctx, s); err != nil {
 			break
 		}
-		s.Each(func(s *torch.Scope) {
-			tape := &torch.Tape{Recompute: t.config.GradientCheckpointing}
-			logps, spreads := t.gauge().sums(s, t.policy, tape, pick(rows, part))
+		t.turn(s, &torch.Tape{Recompute: t.config.GradientCheckpointing}, func(s *torch.Scope, tape *torch.Tape) {
+			logps, spreads := t.gauge().sums(s, t.policy, tape, pick(rows, turn.rows))
 			if slopes != nil {
-				t.opt.accumulate(s, tape, s.Sum(s.Mul(logps, s.Floats(gather(slopes, part), 2, int64(len(part))))))
+				pull := s.Floats(gather(slopes, turn.rows), 2, int64(len(turn.rows)))
+				t.opt.accumulate(s, tape, s.Scale(s.Sum(s.Mul(logps, pull)), turn.counts))
 				return
 			}
-			losses := t.each(s, t.look(s, pick(rows, part), logps, spreads, common))
-			seen.note(part, losses.Floats(), logps.Floats())
-			t.opt.accumulate(s, tape, s.Scale(s.Sum(losses), 1/float64(len(rows))))
+			losses := t.each(s, t.look(s, pick(rows, turn.rows), logps, spreads, common))
+			if turn.counts > 0 {
+				seen.note(turn.rows, losses.Floats(), logps.Floats())
+			}
+			t.opt.accumulate(s, tape, s.Scale(s.Sum(losses), turn.counts/float64(len(rows))))
 		})
 	}
 	if slopes != nil {
@@ -50,7 +52,6 @@ func (t *trainer) gradients(ctx context.Context, s *torch.Scope, rows []row, m *
 	if err != nil {
 		return err
 	}
-	t.group.Sum(t.opt.grads...)
 	return t.count(rows, seen, common, m)
 }
 

@@ -68,8 +68,14 @@ func Follow(ctx context.Context) error {
 
 func (j job) follow(ctx context.Context) error {
 	return j.join(ctx, func(s *torch.Scope, t *trainer) error {
-		t.group = torch.GroupOf(ctx)
-		return t.resume(ctx, s, j.From, func() error { return nil })
+		t.report = func([]row, int, error) error { return t.savePolicyAs("", nil) }
+		if err := t.resume(ctx, s, j.From, func() error { return t.save("") }); err != nil {
+			return err
+		}
+		if err := t.checkWeights(); err != nil {
+			return err
+		}
+		return t.savePolicy("", nil)
 	})
 }
 
@@ -80,13 +86,8 @@ func (j job) join(ctx context.Context, fn func(*torch.Scope, *trainer) error) er
 	if err != nil {
 		return err
 	}
-	return withPolicy(ctx, j.Inputs[0], c.DType, c.Device, c.LoRA.Rank == 0, func(s *torch.Scope, _ *hf.Folder, p model.Policy) error {
-		params, err := trainable(s, p, c)
-		if err != nil {
-			return err
-		}
-		t := &trainer{objective: o, seed: c.Seed, policy: p, params: params, rows: rows, opt: newOptimizer(s, params, c.DPO)}
-		t.attributes = attributes(j.Inputs[2:])
+	return withTrained(ctx, j.Inputs[0], c, func(s *torch.Scope, _ *hf.Folder, t *trainer) error {
+		t.objective, t.rows, t.attributes = o, rows, attributes(j.Inputs[2:])
 		return fn(s, t)
 	})
 }
@@ -101,9 +102,9 @@ func (t *trainer) resume(ctx context.Context, s *torch.Scope, from string, save 
 	return t.run(ctx, s, save)
 }
 
-// mine are the places of the rows that this process takes: the longest first,
-// dealt in turn, so that all have about the same work.
-func (t *trainer) mine(rows []row) []int {
+// deal is the places of the rows that the process of a rank takes: the longest
+// first, dealt in turn, so that all have about the same work.
+func (t *trainer) deal(rows []row, rank int) []int {
 	places := make([]int, len(rows))
 	for i := range places {
 		places[i] = i
@@ -113,33 +114,78 @@ func (t *trainer) mine(rows []row) []int {
 		return places
 	}
 	slices.SortStableFunc(places, func(i, j int) int { return rows[j].fork().Len() - rows[i].fork().Len() })
-	var mine []int
-	for i := t.group.Rank(); i < len(places); i += size {
-		mine = append(mine, places[i])
+	var own []int
+	for i := rank; i < len(places); i += size {
+		own = append(own, places[i])
 	}
-	return mine
+	return own
 }
 
-// parts are this process's micro-batches of a step, as places of rows.
-func (t *trainer) parts(rows []row) [][]int {
-	mine := t.mine(rows)
-	parts := model.Batches(len(mine), t.config.MicroTokens, func(i int) int { return rows[mine[i]].fork().Len() })
-	for i, part := range parts {
-		parts[i] = pick(mine, part)
+// A turn is a micro-batch of a step, as places of rows.
+type turn struct {
+	rows   []int
+	counts float64 // 1; 0 for one that only keeps the others company
+}
+
+// turns are this process's. Where processes meet in every micro-batch, those
+// that have fewer fill up with some that do not count.
+func (t *trainer) turns(rows []row) []turn {
+	var own []turn
+	most := 0
+	for rank := range t.group.Size() {
+		places := t.deal(rows, rank)
+		parts := model.Batches(len(places), t.config.MicroTokens, func(i int) int { return rows[places[i]].fork().Len() })
+		most = max(most, len(parts))
+		if rank != t.group.Rank() {
+			continue
+		}
+		for _, part := range parts {
+			own = append(own, turn{pick(places, part), 1})
+		}
 	}
-	return parts
+	for t.opt.stage >= shareGradients && len(own) < most {
+		own = append(own, turn{[]int{0}, 0})
+	}
+	return own
+}
+
+// turn calls fn for a micro-batch, with the weights that are outside of layers
+// at hand.
+func (t *trainer) turn(s *torch.Scope, tape *torch.Tape, fn func(*torch.Scope, *torch.Tape)) {
+	tape.Keeper = t.opt.keeper
+	tape.Keeper.Fetch(torch.Outside)
+	defer tape.Keeper.Drop(torch.Outside)
+	s.Each(func(s *torch.Scope) { fn(s, tape) })
+}
+
+// agree is ctx's error: where processes meet in every micro-batch, that of any.
+func (t *trainer) agree(ctx context.Context, s *torch.Scope) error {
+	if t.opt.stage >= shareGradients {
+		return t.share(s, nil, ctx.Err())
+	}
+	return ctx.Err()
 }
 
 // values are g's sums of all rows, [2·rows] each, each process taking its share.
 func (t *trainer) values(ctx context.Context, s *torch.Scope, g gauge, rows []row) (logps, spreads []float32, err error) {
-	mine, n := t.mine(rows), len(rows)
+	n := len(rows)
 	all := make([]float32, 4*n)
-	own, apart, err := g.values(ctx, s, t.policy, pick(rows, mine), t.config.MicroTokens, nil)
-	if err == nil {
-		for k, i := range mine {
-			all[i], all[n+i] = own[k], own[len(mine)+k]
-			all[2*n+i], all[3*n+i] = apart[k], apart[len(mine)+k]
+	for _, turn := range t.turns(rows) {
+		if err = t.agree(ctx, s); err != nil {
+			break
 		}
+		t.turn(s, &torch.Tape{Silent: true}, func(s *torch.Scope, tape *torch.Tape) {
+			s.NoGrad(func(s *torch.Scope) {
+				l, d := g.sums(s, t.policy, tape, pick(rows, turn.rows))
+				if turn.counts == 0 {
+					return
+				}
+				scatter(all[:2*n], l, turn.rows)
+				if g.spreads {
+					scatter(all[2*n:], d, turn.rows)
+				}
+			})
+		})
 	}
 	err = t.share(s, all, err)
 	return all[:2*n], all[2*n:], err

@@ -32,7 +32,7 @@ func TestTenStepsOfLoRA(t *testing.T) {
 		if err := reference(t.Context(), s, tr.policy, tr.rows, refsConfig(c), nil); err != nil {
 			t.Fatal(err)
 		}
-		tr.opt = newOptimizer(s, factors, c)
+		tr.opt = newOptimizer(s, factors, c, sharing{})
 		checkSteps(t, s, tr, ref)
 	})
 }

@@ -77,7 +77,7 @@ func stepMemory(t *testing.T, c configs.DPO, dtype string) (stays, most int64, f
 		stays, _ = s.Metered(func(s *torch.Scope) {
 			var p model.Policy
 			if p, err = model.OpenPolicy(s, f, d, true); err == nil {
-				tr = &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, model.Params(p), c)}
+				tr = &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, model.Params(p), c, sharing{})}
 			}
 		})
 		if err != nil {

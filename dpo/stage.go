@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,7 +69,7 @@ type TrainConfig struct {
 // kept, what happens where there would be no policy, what only spares memory,
 // and what only chose the stage's inputs.
 func (c TrainConfig) MarshalJSON() ([]byte, error) {
-	c.GradientCheckpointing = false
+	c.GradientCheckpointing, c.Shard = false, ""
 	c.SaveEvery, c.Keep, c.NonFinite, c.MaxPromptLength, c.Start, c.Reference, c.Data = 0, 0, "", 0, "", "", ""
 	type fields TrainConfig
 	return json.Marshal(fields(c))
@@ -158,13 +157,8 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 	if err := announce(ctx, group, c, in, last); err != nil {
 		return err
 	}
-	return withPolicy(ctx, in.At(0), c.DType, c.Device, c.LoRA.Rank == 0, func(s *torch.Scope, f *hf.Folder, p model.Policy) error {
-		params, err := trainable(s, p, c)
-		if err != nil {
-			return err
-		}
-		t := &trainer{objective: o, seed: c.Seed, policy: p, params: params, rows: rows, opt: newOptimizer(s, params, c.DPO), group: group}
-		t.attributes = attributes(pairs)
+	return withTrained(ctx, in.At(0), c, func(s *torch.Scope, f *hf.Folder, t *trainer) error {
+		t.objective, t.rows, t.attributes = o, rows, attributes(pairs)
 		k := keeper{trainer: t, job: job{Config: wholeConfig(c), Inputs: inputs(in)}, out: out, base: f}
 		t.report = func(rows []row, step int, why error) error { return k.keep(ctx, rows, step, why) }
 		curve, err := newCurve(out.Dir())
@@ -184,10 +178,10 @@ func runTrain(ctx context.Context, c TrainConfig, in flow.In, out *flow.Out) err
 			if !within(out.Dir(), f.Path()) {
 				a.Base, a.Revision = f.Found()
 			}
-			if err := model.SaveLoRA(filepath.Join(out.Dir(), AdapterFolder), a, params); err != nil {
+			if err := model.SaveLoRA(filepath.Join(out.Dir(), AdapterFolder), a, t.params); err != nil {
 				return err
 			}
-			model.Merge(s, p)
+			model.Merge(s, t.policy)
 		}
 		if err := t.savePolicy(out.Dir(), f); err != nil {
 			return err
@@ -239,15 +233,23 @@ const EMAFolder = "ema"
 // savePolicy writes the policy, and its average if there is one, as model
 // folders with what else base has. The policy is of no use afterwards.
 func (t *trainer) savePolicy(dir string, base *hf.Folder) error {
-	if err := model.Save(dir, base, t.policy); err != nil || t.opt.ema == 0 {
+	if err := t.savePolicyAs(dir, base); err != nil || t.opt.ema == 0 {
 		return err
 	}
-	average := filepath.Join(dir, EMAFolder)
-	if err := os.Mkdir(average, 0o755); err != nil {
-		return err
+	t.opt.takeAverages(t.opt.scope)
+	return t.savePolicyAs(filepath.Join(dir, EMAFolder), base)
+}
+
+// savePolicyAs writes the policy as it is.
+func (t *trainer) savePolicyAs(dir string, base *hf.Folder) error {
+	tensors := model.Tensors(t.policy)
+	shared := t.opt.stage == shareParameters
+	for i := range tensors {
+		if shared { // then they are the optimizer's, in this order
+			tensors[i].Bytes = t.opt.bytes(t.opt.scope, t.opt.shares[i], t.opt.own[i])
+		}
 	}
-	t.opt.takeAverages()
-	return model.Save(average, base, t.policy)
+	return t.write(tensors, shared, func(tensors []hf.Tensor) error { return hf.Save(dir, base, tensors, hf.ShardLimit) })
 }
 
 // equip gives rows what the losses look at beside the policy, or says what is
@@ -336,7 +338,48 @@ func read(dirs []string) iter.Seq2[table.Pair, error] {
 	}
 }
 
+// withTrained calls fn with a trainer, whose rows and objective are still to be
+// set, of the policy at dir.
+func withTrained(ctx context.Context, dir string, c TrainConfig, fn func(*torch.Scope, *hf.Folder, *trainer) error) error {
+	return withFolder(ctx, dir, c.DType, c.Device, func(s *torch.Scope, f *hf.Folder, d torch.DType) error {
+		t, err := newTrainer(s, f, d, c, torch.GroupOf(ctx))
+		if err != nil {
+			return err
+		}
+		return fn(s, f, t)
+	})
+}
+
+func newTrainer(s *torch.Scope, f *hf.Folder, d torch.DType, c TrainConfig, g *torch.Group) (*trainer, error) {
+	h := newSharing(c.Shard, g)
+	var p model.Policy
+	var err error
+	if h.stage == shareParameters {
+		p, err = openShared(s, f, d, &h)
+	} else {
+		p, err = model.OpenPolicy(s, f, d, c.LoRA.Rank == 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	params, err := trainable(s, p, c)
+	if err != nil {
+		return nil, err
+	}
+	return &trainer{seed: c.Seed, policy: p, params: params, opt: newOptimizer(s, params, c.DPO, h), group: g}, nil
+}
+
 func withPolicy(ctx context.Context, dir, dtype, device string, trainable bool, fn func(*torch.Scope, *hf.Folder, model.Policy) error) error {
+	return withFolder(ctx, dir, dtype, device, func(s *torch.Scope, f *hf.Folder, d torch.DType) error {
+		p, err := model.OpenPolicy(s, f, d, trainable)
+		if err != nil {
+			return err
+		}
+		return fn(s, f, p)
+	})
+}
+
+func withFolder(ctx context.Context, dir, dtype, device string, fn func(*torch.Scope, *hf.Folder, torch.DType) error) error {
 	f, err := hf.Open(dir)
 	if err != nil {
 		return err
@@ -350,11 +393,5 @@ func withPolicy(ctx context.Context, dir, dtype, device string, trainable bool, 
 	if err != nil {
 		return err
 	}
-	return torch.Run(ctx, at, func(s *torch.Scope) error {
-		p, err := model.OpenPolicy(s, f, d, trainable)
-		if err != nil {
-			return err
-		}
-		return fn(s, f, p)
-	})
+	return torch.Run(ctx, at, func(s *torch.Scope) error { return fn(s, f, d) })
 }

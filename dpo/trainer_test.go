@@ -63,7 +63,7 @@ func withTrainer(t *testing.T, c configs.DPO, d torch.DType, fn func(*torch.Scop
 		if err != nil {
 			return err
 		}
-		fn(s, &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, params, c)})
+		fn(s, &trainer{objective: o, policy: p, rows: rows, opt: newOptimizer(s, params, c, sharing{})})
 		return nil
 	})
 	if err != nil {
@@ -128,7 +128,7 @@ func checkSteps(t *testing.T, s *torch.Scope, tr *trainer, ref *golden.File) {
 // master is weight i in fp32.
 func (o *optimizer) master(s *torch.Scope, i int) torch.Tensor {
 	if o.lows[i].Defined() {
-		return s.Join(s.Detach(o.weights[i]), o.lows[i])
+		return s.Join(flat(s, o.weights[i]), o.lows[i])
 	}
 	return s.Detach(o.weights[i])
 }

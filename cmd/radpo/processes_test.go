@@ -17,27 +17,33 @@ import (
 	"time"
 )
 
-// A team is two processes of one training, joined by the environment that
+// A team is the processes of one training, joined by the environment that
 // torchrun gives.
 type team struct {
-	cmds [2]*exec.Cmd
-	logs [2]bytes.Buffer
+	cmds []*exec.Cmd
+	logs []bytes.Buffer
 }
 
+// launch starts two processes.
 func launch(t *testing.T, args ...string) *team {
+	t.Helper()
+	return launchMany(t, 2, args...)
+}
+
+func launchMany(t *testing.T, size int, args ...string) *team {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Skipf("two processes need a socket: %v", err)
+		t.Skipf("processes need a socket: %v", err)
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	tm := &team{}
+	tm := &team{make([]*exec.Cmd, size), make([]bytes.Buffer, size)}
 	for rank := range tm.cmds {
 		cmd := exec.Command("radpo", args...)
-		cmd.Env = append(os.Environ(), "WORLD_SIZE=2", fmt.Sprint("RANK=", rank), "MASTER_ADDR=127.0.0.1", fmt.Sprint("MASTER_PORT=", port))
+		cmd.Env = append(os.Environ(), fmt.Sprint("WORLD_SIZE=", size), fmt.Sprint("RANK=", rank), "MASTER_ADDR=127.0.0.1", fmt.Sprint("MASTER_PORT=", port))
 		cmd.Stderr = &tm.logs[rank]
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -48,9 +54,10 @@ func launch(t *testing.T, args ...string) *team {
 	return tm
 }
 
-// wait is the exit status of both, -1 for one that was killed.
-func (tm *team) wait(t *testing.T) (status [2]int) {
+// wait is the exit status of each, -1 for one that was killed.
+func (tm *team) wait(t *testing.T) []int {
 	t.Helper()
+	status := make([]int, len(tm.cmds))
 	for rank, cmd := range tm.cmds {
 		stop := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 		exit := (*exec.ExitError)(nil)
@@ -66,9 +73,13 @@ func (tm *team) wait(t *testing.T) (status [2]int) {
 	return status
 }
 
-func (tm *team) mustEnd(t *testing.T, want [2]int) {
+// mustEnd fails unless they end with these statuses; without any, all with 0.
+func (tm *team) mustEnd(t *testing.T, want ...int) {
 	t.Helper()
-	if got := tm.wait(t); got != want {
+	if want == nil {
+		want = make([]int, len(tm.cmds))
+	}
+	if got := tm.wait(t); !slices.Equal(got, want) {
 		t.Fatalf("exit status %v, want %v\n%s\n%s", got, want, tm.logs[0].String(), tm.logs[1].String())
 	}
 }
@@ -95,7 +106,7 @@ func curve(t *testing.T, out string) (steps []map[string]float64) {
 // a loss in float32 and of ten times that in norms and log-probabilities, for
 // losses whose terms couple a step's pairs too; and the same bytes each time.
 func TestTwoProcessesEqualOne(t *testing.T) {
-	for _, set := range []string{"dpo.loss=sigmoid", "dpo.loss=aot", "dpo.loss=kto", "dpo.loss=bco+sft", "dpo.lora.rank=2"} {
+	for _, set := range []string{"dpo.loss=sigmoid", "dpo.loss=aot", "dpo.loss=kto", "dpo.loss=bco+sft", "dpo.lora.rank=2", "dpo.shard=parameters"} {
 		t.Run(set, func(t *testing.T) {
 			dir := t.TempDir()
 			args := append(slices.Clone(slow), "--set", set, "--set", "dpo.epochs=2", "--set", "dpo.batch=7", "--set", "dpo.beta=0.1", "--set", "dpo.learning_rate=1e-4", "--out")
@@ -106,7 +117,7 @@ func TestTwoProcessesEqualOne(t *testing.T) {
 			var two [2]string
 			for i := range two {
 				two[i] = filepath.Join(dir, fmt.Sprint("two-", i))
-				launch(t, append(args, two[i])...).mustEnd(t, [2]int{})
+				launch(t, append(args, two[i])...).mustEnd(t)
 			}
 			for _, name := range []string{"model.safetensors", "metrics.jsonl"} {
 				if !bytes.Equal(read(t, filepath.Join(two[0], name)), read(t, filepath.Join(two[1], name))) {
@@ -136,22 +147,72 @@ func TestTwoProcessesEqualOne(t *testing.T) {
 // status 75 and one checkpoint, and the same launch ends as an unbroken one
 // does, to the bit.
 func TestTwoProcessesInterrupted(t *testing.T) {
-	for rank, dtype := range []string{"float32", "bfloat16"} {
-		t.Run(dtype, func(t *testing.T) {
-			dir := t.TempDir()
-			args := append(slices.Clone(slow), "--set", "dtype="+dtype, "--set", "dpo.epochs=20", "--out")
+	for i, sets := range [][]string{
+		{"dtype=float32"},
+		{"dtype=bfloat16"},
+		{"dtype=float32", "dpo.shard=parameters", "dpo.ema=0.9"},
+		{"dtype=bfloat16", "dpo.shard=parameters", "dpo.moments=8bit"},
+		{"dtype=float32", "dpo.shard=gradients", "dpo.lora.rank=2"},
+		{"dtype=bfloat16", "dpo.shard=optimizer", "dpo.lora.rank=2"},
+	} {
+		t.Run(strings.Join(sets, ","), func(t *testing.T) {
+			dir, rank := t.TempDir(), i%2
+			args := append(slices.Clone(slow), "--set", "dpo.epochs=20")
+			for _, set := range sets {
+				args = append(args, "--set", set)
+			}
+			args = append(args, "--out")
 			whole, broken := filepath.Join(dir, "whole"), filepath.Join(dir, "broken")
-			launch(t, append(args, whole)...).mustEnd(t, [2]int{})
+			launch(t, append(args, whole)...).mustEnd(t)
 			tm := launch(t, append(args, broken)...)
 			awaitCheckpoint(t, broken)
 			if err := tm.cmds[rank].Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
-			tm.mustEnd(t, [2]int{interrupted, interrupted})
-			launch(t, append(args, broken)...).mustEnd(t, [2]int{})
+			tm.mustEnd(t, interrupted, interrupted)
+			launch(t, append(args, broken)...).mustEnd(t)
 			for _, name := range []string{"model.safetensors", "metrics.jsonl"} {
 				if !bytes.Equal(read(t, filepath.Join(broken, name)), read(t, filepath.Join(whole, name))) {
 					t.Errorf("%s differs from that of an unbroken run", name)
+				}
+			}
+		})
+	}
+}
+
+// TestOtherWorldSize: what some processes began, sharing all or part of their
+// state, others go on with, and the curve is that of one process within 1e-6; also
+// where a step has fewer rows than there are processes.
+func TestOtherWorldSize(t *testing.T) {
+	for _, c := range []struct {
+		before, after int
+		shard         string
+		batch         int
+	}{
+		{2, 1, "parameters", 4}, {2, 3, "parameters", 4}, {1, 2, "optimizer", 4}, {2, 3, "gradients", 2}, {2, 3, "none", 2},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			dir := t.TempDir()
+			args := append(slices.Clone(slow), "--set", "dpo.epochs=10", "--set", "dpo.learning_rate=1e-5", "--set", fmt.Sprint("dpo.batch=", c.batch),
+				"--set", "dpo.shard="+c.shard, "--set", "dpo.moments=8bit", "--out")
+			one, moved := filepath.Join(dir, "one"), filepath.Join(dir, "moved")
+			if log, err := exec.Command("radpo", append(args, one)...).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, log)
+			}
+			tm := launchMany(t, c.before, append(args, moved)...)
+			awaitCheckpoint(t, moved)
+			if err := tm.cmds[0].Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			tm.mustEnd(t, slices.Repeat([]int{interrupted}, c.before)...)
+			launchMany(t, c.after, append(args, moved)...).mustEnd(t)
+			want, got := curve(t, one), curve(t, moved)
+			if len(got) != len(want) || len(want) == 0 {
+				t.Fatalf("%d and %d steps", len(got), len(want))
+			}
+			for i := range want {
+				if w, g := want[i]["loss"], got[i]["loss"]; !(math.Abs(g-w) <= 1e-6) {
+					t.Errorf("the loss of step %d is %v, and %v in one process", i+1, g, w)
 				}
 			}
 		})
@@ -180,9 +241,9 @@ func TestDeathEndsAll(t *testing.T) {
 		if err := tm.cmds[victim].Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		want := [2]int{failed, failed}
+		want := []int{failed, failed}
 		want[victim] = -1
-		tm.mustEnd(t, want)
+		tm.mustEnd(t, want...)
 		if log := tm.logs[1-victim].String(); !strings.Contains(log, fmt.Sprintf("process %d of 2 has died; run again to continue", victim)) {
 			t.Errorf("the survivor does not say what happened:\n%s", log)
 		}
@@ -205,7 +266,7 @@ func TestSilenceEndsAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.AfterFunc(25*time.Second, func() { _ = tm.cmds[1].Process.Kill() })
-	tm.mustEnd(t, [2]int{failed, -1})
+	tm.mustEnd(t, failed, -1)
 	if log := tm.logs[0].String(); !strings.Contains(log, "process 1 of 2 has not answered for 15s") {
 		t.Errorf("the survivor does not say what happened:\n%s", log)
 	}

@@ -15,7 +15,8 @@ Several processes share each step of training where torchrun --no-python, srun o
 mpirun starts them, or RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set. All
 read the same folders; the first one alone writes, and does what is not training.
 When one dies or falls silent, the others say which and end within half a minute; a
-checkpoint goes on with any number of them.`
+checkpoint goes on with any number of them. With dpo.shard each keeps a share alone of
+moments (optimizer), of gradients too, or of weights too (parameters).`
 
 func trainVerb() *cobra.Command {
 	var a alone

@@ -149,6 +149,9 @@ func Save(dir string, base *hf.Folder, m any) error {
 	return hf.Save(dir, base, tensorsOf(Params(m)), hf.ShardLimit)
 }
 
+// Tensors are the weights of m for writing, in the order of [Params].
+func Tensors(m any) []hf.Tensor { return tensorsOf(Params(m)) }
+
 func tensorsOf(params []Param) []hf.Tensor {
 	var tensors []hf.Tensor
 	for _, p := range params {

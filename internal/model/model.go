@@ -3,6 +3,8 @@ package model
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"radpo/internal/hf"
 	"radpo/internal/nn"
@@ -47,6 +49,35 @@ func OpenPolicy(s *torch.Scope, f *hf.Folder, d torch.DType, trainable bool) (Po
 		return nil, err
 	}
 	return p, bind(s, f, p, d, trainable, extra...)
+}
+
+// OpenPolicyBy is OpenPolicy with weights that keep makes, in s, of each tensor
+// that was read, in the order of [Params]. That one is gone afterwards.
+func OpenPolicyBy(s *torch.Scope, f *hf.Folder, d torch.DType, keep func(inner *torch.Scope, read torch.Tensor) torch.Tensor) (Policy, error) {
+	p, extra, err := newPolicy(f)
+	if err != nil {
+		return nil, err
+	}
+	tensors, err := match(f, p, extra...)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range Params(p) {
+		s.Each(func(s *torch.Scope) {
+			q.Weight.Tensor = keep(s, load(s, tensors[q.Name], *q.Weight, d, false))
+		})
+	}
+	return p, nil
+}
+
+// Layer is the number of the layer that a weight of this name belongs to, or −1.
+func Layer(name string) int {
+	_, behind, _ := strings.Cut(name, "layers.")
+	number, _, _ := strings.Cut(behind, ".")
+	if n, err := strconv.Atoi(number); err == nil {
+		return n
+	}
+	return -1
 }
 
 // CheckPolicy reports whether f holds a language model whose weights fit its

@@ -26,8 +26,15 @@ func Gradients(loss Tensor, params, into []Tensor) {
 // for a y of one element. That for x, a leaf, if there is one, it leaves at forX.
 func gradients(y, slope Tensor, params, into []Tensor, x Tensor, forX *C.shim_tensor) {
 	const op = "gradients"
+	if len(params) == 0 && !x.Defined() {
+		return // autograd would take that for all leaves
+	}
+	n := len(params)
+	if n == 0 {
+		params, into = make([]Tensor, 1), make([]Tensor, 1) // whose address is taken
+	}
 	ps, is := handles(params, op), handles(into, op)
-	if C.shim_gradients(C.shim_tensor(y.use(op)), C.shim_tensor(slope.use(op)), &ps[0], &is[0], C.int(len(ps)), C.shim_tensor(x.use(op)), forX) != 0 {
+	if C.shim_gradients(C.shim_tensor(y.use(op)), C.shim_tensor(slope.use(op)), &ps[0], &is[0], C.int(n), C.shim_tensor(x.use(op)), forX) != 0 {
 		fail(op, shimWords(), y)
 	}
 }

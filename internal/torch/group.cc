@@ -43,8 +43,16 @@ namespace {
 
 struct Group {
   c10::intrusive_ptr<c10d::Store> store; // rank 0's serves the others
-  c10::intrusive_ptr<ProcessGroupGloo> gloo;
+  c10::intrusive_ptr<c10d::Backend> gloo, nccl; // for tensors on the CPU and on a GPU
+  c10d::Backend &backend(const at::Tensor &t) { return t.is_cuda() ? *nccl : *gloo; }
 };
+
+template <class Options>
+Options within(int patience) {
+  Options options;
+  options.timeout = seconds(patience);
+  return options;
+}
 
 // device is the network that this process is reached by: an interface, an
 // address, or what the machine's name resolves to.
@@ -77,9 +85,7 @@ int shim_group_sum(shim_group g, shim_tensor t, int patience) {
   return run([&] {
     at::NoGradGuard off;
     std::vector<at::Tensor> ts{ref(t)};
-    c10d::AllreduceOptions options;
-    options.timeout = seconds(patience);
-    static_cast<Group *>(g)->gloo->allreduce(ts, options)->wait();
+    static_cast<Group *>(g)->backend(ref(t)).allreduce(ts, within<c10d::AllreduceOptions>(patience))->wait();
   });
 }
 
@@ -87,8 +93,23 @@ int shim_group_broadcast(shim_group g, shim_tensor t, int patience) {
   return run([&] {
     at::NoGradGuard off;
     std::vector<at::Tensor> ts{ref(t)};
-    c10d::BroadcastOptions options;
-    options.timeout = seconds(patience);
-    static_cast<Group *>(g)->gloo->broadcast(ts, options)->wait();
+    static_cast<Group *>(g)->backend(ref(t)).broadcast(ts, within<c10d::BroadcastOptions>(patience))->wait();
+  });
+}
+
+int shim_group_scatter(shim_group g, shim_tensor own, shim_tensor full, int patience) {
+  return run([&] {
+    at::NoGradGuard off;
+    auto &group = static_cast<Group *>(g)->backend(ref(own));
+    group._reduce_scatter_base(ref(own), ref(full), within<c10d::ReduceScatterOptions>(patience))->wait();
+  });
+}
+
+// As bytes: a short is no type that Gloo knows.
+int shim_group_gather(shim_group g, shim_tensor full, shim_tensor own, int patience) {
+  return run([&] {
+    at::NoGradGuard off;
+    auto to = ref(full).view(at::kByte), from = ref(own).view(at::kByte);
+    static_cast<Group *>(g)->backend(to)._allgather_base(to, from, within<c10d::AllgatherOptions>(patience))->wait();
   });
 }

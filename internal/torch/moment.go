@@ -64,6 +64,10 @@ func (m Moment) Load(s *Scope, from, n int64) Tensor {
 	return x
 }
 
+// DrawStep is by how much the draw of one place differs in seed from that of the
+// place before: a draw is a function of seed + DrawStep·place.
+const DrawStep uint32 = 0x9e3779b1
+
 // Store writes back what Load gave, changed. Another seed draws otherwise.
 func (m Moment) Store(s *Scope, x Tensor, from int64, seed uint32) {
 	n := x.Len()

@@ -267,6 +267,20 @@ int shim_copy(shim_tensor dst, shim_tensor src) {
     ref(dst).copy_(ref(src));
   });
 }
+shim_tensor shim_alias(shim_tensor t) {
+  return make([&] { return ref(t).variable_data(); });
+}
+int shim_hold(shim_tensor t, int on) {
+  return run([&] {
+    auto &x = ref(t);
+    auto storage = x.storage().unsafeGetStorageImpl();
+    auto bytes = on ? static_cast<size_t>(x.numel()) * x.element_size() : 0;
+    if (storage->nbytes() == bytes) return;
+    c10::OptionalDeviceGuard here(x.device());
+    storage->set_data_ptr_noswap(on ? storage->allocator()->allocate(bytes) : at::DataPtr(nullptr, x.device()));
+    storage->set_nbytes(bytes);
+  });
+}
 void shim_free(shim_tensor *ts, int n) {
   while (n-- > 0) delete static_cast<at::Tensor *>(ts[n]);
 }

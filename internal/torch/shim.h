@@ -21,6 +21,8 @@ void shim_shape(shim_tensor t, int64_t *out);
 void *shim_data(shim_tensor t); // nullptr unless dense and on the CPU
 shim_tensor shim_to_cpu(shim_tensor t);
 int shim_copy(shim_tensor dst, shim_tensor src);
+shim_tensor shim_alias(shim_tensor t);
+int shim_hold(shim_tensor t, int on);
 void shim_free(shim_tensor *ts, int n); // last first
 
 // Layers.
@@ -61,6 +63,8 @@ shim_group shim_group_join(const char *host, int port, int serve, int rank, int 
                            const char *interface, const char *address, int patience);
 int shim_group_sum(shim_group g, shim_tensor t, int patience);
 int shim_group_broadcast(shim_group g, shim_tensor t, int patience);
+int shim_group_scatter(shim_group g, shim_tensor own, shim_tensor full, int patience);
+int shim_group_gather(shim_group g, shim_tensor full, shim_tensor own, int patience);
 
 // The machine.
 void shim_meter_start(void);

@@ -10,11 +10,44 @@ import "C"
 //
 // A nil Tape records nothing.
 type Tape struct {
+	Keeper    Keeper // of the pieces' parameters
 	Recompute bool
+	Silent    bool   // there will be no gradients: nothing is kept
+	played    int    // pieces so far
 	start     Tensor // what the first piece takes, with its history
 	pieces    []piece
 	end       Tensor // what the last piece returned, without its history
 }
+
+// A Keeper has the parameters of a tape's pieces, numbered from 0, and those
+// Outside: used before the first piece or behind the last.
+type Keeper interface {
+	// Fetch has a piece's parameters ready, until Drop.
+	Fetch(piece int)
+	Drop(piece int)
+	// Sinks is the trainable ones and what to add their gradients into, which
+	// Take takes when these are complete.
+	Sinks(s *Scope, piece int) (params, into []Tensor)
+	Take(s *Scope, piece int, into []Tensor)
+}
+
+// Outside stands for a piece in a [Keeper]: what is in none.
+const Outside = -1
+
+// All is the Keeper of parameters that are always there.
+type All struct{ Params, Into []Tensor }
+
+// Fetch implements Keeper.
+func (All) Fetch(int) {}
+
+// Drop implements Keeper.
+func (All) Drop(int) {}
+
+// Sinks implements Keeper.
+func (a All) Sinks(*Scope, int) (params, into []Tensor) { return a.Params, a.Into }
+
+// Take implements Keeper.
+func (All) Take(*Scope, int, []Tensor) {}
 
 // A piece takes in, a leaf.
 type piece struct {
@@ -27,6 +60,13 @@ type piece struct {
 // [Tape.Gradients] has returned.
 func (t *Tape) Piece(s *Scope, x Tensor, forward func(*Scope, Tensor) Tensor) Tensor {
 	if t == nil {
+		return s.Tidy(func(s *Scope) Tensor { return forward(s, x) })
+	}
+	n := t.played
+	t.played++
+	t.Keeper.Fetch(n)
+	defer t.Keeper.Drop(n)
+	if t.Silent {
 		return s.Tidy(func(s *Scope) Tensor { return forward(s, x) })
 	}
 	p := piece{forward: forward, in: t.end}
@@ -46,28 +86,40 @@ func (t *Tape) Piece(s *Scope, x Tensor, forward func(*Scope, Tensor) Tensor) Te
 	return t.end
 }
 
-// Gradients is [Gradients] of a loss that was computed from what the last piece
-// returned. The tape is of no use afterwards.
-func (t *Tape) Gradients(s *Scope, loss Tensor, params, into []Tensor) {
+// Gradients adds the gradient of a loss, computed from what the last piece
+// returned, into the keeper's sinks, as [Gradients] does. The tape is of no use
+// afterwards.
+func (t *Tape) Gradients(s *Scope, loss Tensor) {
+	params, into := t.Keeper.Sinks(s, Outside)
 	slope := s.slope(loss, Tensor{}, params, into, t.end)
 	for i := len(t.pieces) - 1; i >= 0 && slope.Defined(); i-- {
 		p := t.pieces[i]
-		below := s.Tidy(func(s *Scope) Tensor {
-			out := p.out
-			if t.Recompute {
-				out = p.forward(s, p.in)
-			}
-			if !needsGradient(out) {
-				return Tensor{}
-			}
-			return s.slope(out, slope, params, into, p.in)
-		})
+		below := s.Tidy(func(s *Scope) Tensor { return t.back(s, i, slope) })
 		s.Free(slope, p.in, p.out)
 		slope = below
 	}
 	if slope.Defined() {
 		gradients(t.start, slope, params, into, Tensor{}, nil)
 	}
+	t.Keeper.Take(s, Outside, into)
+}
+
+// back goes back through piece i, which gradients reach by slope; it returns
+// what goes on below.
+func (t *Tape) back(s *Scope, i int, slope Tensor) (below Tensor) {
+	t.Keeper.Fetch(i)
+	defer t.Keeper.Drop(i)
+	out := t.pieces[i].out
+	if t.Recompute {
+		out = t.pieces[i].forward(s, t.pieces[i].in)
+	}
+	if !needsGradient(out) {
+		return Tensor{}
+	}
+	params, into := t.Keeper.Sinks(s, i)
+	below = s.slope(out, slope, params, into, t.pieces[i].in)
+	t.Keeper.Take(s, i, into)
+	return below
 }
 
 // slope is gradients, for x too, if it wants one.

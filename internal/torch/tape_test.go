@@ -28,6 +28,9 @@ func TestTape(t *testing.T) {
 				into = append(into, s.Zeros(torch.Float, d, d))
 			}
 		}
+		if tape != nil {
+			tape.Keeper = torch.All{Params: weights, Into: into}
+		}
 		_, r.most = s.Metered(func(s *torch.Scope) {
 			s.Each(func(s *torch.Scope) {
 				for _, w := range layer {
@@ -41,7 +44,7 @@ func TestTape(t *testing.T) {
 				if loss := s.Mean(s.Square(x)); plain {
 					torch.Gradients(loss, weights, into)
 				} else {
-					tape.Gradients(s, loss, weights, into)
+					tape.Gradients(s, loss)
 				}
 			})
 		})
@@ -72,7 +75,7 @@ func TestTapePiecesFollow(t *testing.T) {
 	run(t, func(s *torch.Scope) {
 		square := func(s *torch.Scope, x torch.Tensor) torch.Tensor { return s.Square(x) }
 		err := s.Try(func(s *torch.Scope) error {
-			tape := &torch.Tape{}
+			tape := &torch.Tape{Keeper: torch.All{}}
 			x := tape.Piece(s, s.Zeros(torch.Float, 1), square)
 			tape.Piece(s, s.Shift(x, 1), square)
 			return nil
