@@ -4,6 +4,7 @@
 //
 //	Input -> Measures -> WriteJSON   report.json
 //	     \-> WriteHTML               report.html, one offline file
+//	         WriteMarkdown           report.md, its twin
 //	         Summary                 the table at the end of a run
 //
 // Every number has a 95 % interval by bootstrap over prompts: all answers to
@@ -30,6 +31,7 @@
 //	attribute/P/G/A           mean of one attribute of it
 //	gain/P/over-Q             reward/P minus reward/Q, on the prompts of both
 //	win/P/G                   share of its answers better than the first policy's without a goal, ties half
+//	win/P/over-Q              the same against Q's, both asked as in use
 //	ranker/P, ranker/P/G      as reward, by the ranker's mapped score
 //	ranker/P/spearman[/A]     rank correlation of ranker and exact rule over answers
 //	goal/P/spearman           of goal asked and the goals' mean rewards
@@ -45,6 +47,10 @@
 //	finish/P[/G]              share of answers that end by a stop token
 //	parse/P[/G]               share of answers whose every sentence parses
 //	length/P[/G]              mean response tokens
+//	length/P/spearman         rank correlation of reward and length over its answers in use
+//	diversity/P/G/unique      mean over prompts of the share of different texts among a prompt's answers
+//	diversity/P/G/distinct-N  the same of different N-grams of tokens among all of them (Li et al. 2016)
+//	drawn/S/…                 the same of the samples that an iteration's pairs are made of
 //	train/C/…                 end of the training curve: mean of its last tenth
 //	sampler/logp_gap[/S]            mean |log-probability of a sampled token − the trainer's|, at the sampler's weights and ids
 //	sampler/logp_gap-largest[/S]    the largest of these

@@ -1,8 +1,11 @@
 package eval
 
 import (
+	"cmp"
 	"html/template"
+	"maps"
 	"math"
+	"slices"
 
 	"radpo/internal/plot"
 	"radpo/internal/table"
@@ -11,7 +14,53 @@ import (
 // A figure is a plot with its words; figures without data are left out.
 type figure struct {
 	Title, Note string
+	Wide        bool
 	SVG         template.HTML // made by package plot, which escapes
+	Data        grid          // the same numbers
+}
+
+// wide is the width from which a figure has a row of its own.
+const wide = 900
+
+// lines is a figure of lines, whose table has so many points of each at most;
+// nothing where none has any.
+func lines(l plot.Lines, note string, most int) []figure {
+	g := grid{Fold: "The same as a table"}
+	at := map[float64]int{}
+	some := false
+	for k, s := range l.Series {
+		step := (len(s.Points) + most - 1) / max(1, most)
+		g.Columns = append(g.Columns, cmp.Or(s.Name, "dashed"))
+		for i, p := range s.Points {
+			if some = true; (len(s.Points)-1-i)%step != 0 {
+				continue
+			}
+			r, ok := at[p.X]
+			if !ok {
+				r = len(g.Rows)
+				at[p.X] = r
+				g.Rows = append(g.Rows, gridRow{Cells: slices.Repeat([]cell{{Value: missing}}, len(l.Series))})
+			}
+			g.Rows[r].Name, g.Rows[r].Cells[k] = four(p.X), pointCell(p)
+		}
+	}
+	if !some {
+		return nil
+	}
+	xs := slices.Sorted(maps.Keys(at))
+	rows := make([]gridRow, len(xs))
+	for i, x := range xs {
+		rows[i] = g.Rows[at[x]]
+	}
+	g.Rows = rows
+	return []figure{{Title: l.Title, Note: note, Wide: l.Width >= wide, SVG: template.HTML(l.SVG()), Data: g}}
+}
+
+func pointCell(p plot.Point) cell {
+	if p.Lo == p.Hi {
+		return cell{Value: four(p.Y)}
+	}
+	return cell{Value: two(p.Y), Span: "[" + two(p.Lo) + ", " + two(p.Hi) + "]"}
 }
 
 // A chart is a figure of bars: one group a column, one colour a policy.
@@ -53,7 +102,19 @@ func (b book) bars(policies []Policy, c chart) []figure {
 	if len(bars.Series) == 0 {
 		return nil
 	}
-	return []figure{{c.title, c.note, template.HTML(bars.SVG())}}
+	g := grid{Fold: "The same as a table", Columns: bars.Groups}
+	for _, s := range bars.Series {
+		row := gridRow{Name: s.Name}
+		for _, p := range s.Points {
+			if c := pointCell(p); math.IsNaN(p.Y) {
+				row.Cells = append(row.Cells, cell{Value: missing})
+			} else {
+				row.Cells = append(row.Cells, c)
+			}
+		}
+		g.Rows = append(g.Rows, row)
+	}
+	return []figure{{Title: c.title, Note: c.note, Wide: c.frame.Width >= wide, SVG: template.HTML(bars.SVG()), Data: g}}
 }
 
 var points = plot.Axis{Label: "reward (1–10)", Min: 1, Max: 10, Ticks: []float64{1, 2, 4, 6, 8, 10}}
@@ -68,7 +129,7 @@ func asked(policies []Policy) (groups, labels []string) {
 
 func dialFigure(in Input, b book) []figure {
 	l := plot.Lines{Frame: plot.Frame{Width: 480, Height: 400, X: points, Y: points}, Dots: true, Diagonal: true}
-	l.Title, l.X.Label, l.Y.Label = "Goal dial", "reward asked for", "reward reached"
+	l.Title, l.X.Label, l.Y.Label = "Asked for, and reached", "reward asked for", "reward reached"
 	for i, p := range in.Policies {
 		s := plot.Series{Name: p.Name, Color: i}
 		for _, g := range p.groups() {
@@ -80,10 +141,7 @@ func dialFigure(in Input, b book) []figure {
 			l.Series = append(l.Series, s)
 		}
 	}
-	if len(l.Series) == 0 {
-		return nil
-	}
-	return []figure{{"Asked for, and reached", "A policy that did as asked would lie on the dotted line.", template.HTML(l.SVG())}}
+	return lines(l, "A policy that did as asked would lie on the dotted line.", 100)
 }
 
 func rewardFigures(in Input, b book) []figure {
@@ -179,19 +237,14 @@ func curveFigures(in Input) []figure {
 		{"Learning rate", "learning_rate", ""},
 	} {
 		l := plot.Lines{Frame: plot.Frame{Title: f.title, Width: 480, Height: 280, X: plot.Axis{Label: "step"}}}
-		some := false
 		for i, c := range in.Curves {
 			color := colorOf(in.Policies, c.Name, i+1)
-			line := plot.Series{Name: c.Name, Color: color, Points: c.points(f.solid)}
-			l.Series = append(l.Series, line)
-			some = some || len(line.Points) > 0
+			l.Series = append(l.Series, plot.Series{Name: c.Name, Color: color, Points: c.points(f.solid)})
 			if f.dashed != "" {
 				l.Series = append(l.Series, plot.Series{Color: color, Dashed: true, Points: c.points(f.dashed)})
 			}
 		}
-		if some {
-			out = append(out, figure{Title: f.title, SVG: template.HTML(l.SVG())})
-		}
+		out = append(out, lines(l, "", curveRows)...)
 	}
 	return out
 }
@@ -205,6 +258,9 @@ func colorOf(policies []Policy, name string, other int) int {
 	}
 	return other
 }
+
+// curveRows of a training in a table.
+const curveRows = 8
 
 // maxPoints of a line: more would not show at its width.
 const maxPoints = 240

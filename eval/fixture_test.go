@@ -45,6 +45,14 @@ func synthetic() eval.Input {
 	for i, name := range []string{"plain-1", "iter-1", "iter-2"} {
 		in.Curves = append(in.Curves, curveOf(rng, name, 48*(i+1)))
 	}
+	for i := range in.Scales {
+		for range 400 {
+			v := rng.Float64()
+			in.Scales[i].RawScores, in.Scales[i].Scores = append(in.Scales[i].RawScores, v), append(in.Scales[i].Scores, 1+9*v)
+		}
+	}
+	in.Drawn = []eval.Draw{drawOf(in.Policies[0].Samples)}
+	in.Facts = []eval.Fact{{"configuration", "0123abcd"}, {"seed", "42"}}
 	for i, stage := range []string{"prompts", "samples-1", "scores-1", "pairs-1", "refs-1", "plain-1", "policy-1", "samples-2", "scores-2", "pairs-2", "refs-2", "policy-2", "trial", "report"} {
 		in.Timings = append(in.Timings, eval.Timing{Stage: stage, Seconds: []float64{0.1, 3.2, 1.1, 0.2, 0.9, 8.4, 15.7, 4.8, 1.2, 0.3, 1.4, 24.5, 6.1, 0.8}[i], Reused: i < 2})
 	}
@@ -116,4 +124,16 @@ func curveOf(rng *rand.Rand, name string, steps int) eval.Curve {
 		}})
 	}
 	return c
+}
+
+// drawOf is the samples as an iteration's, two a prompt.
+func drawOf(samples []table.Sample) eval.Draw {
+	d, _ := eval.ReadDraw("iter-1", func(yield func(table.Sample, error) bool) {
+		for _, s := range samples[:64] {
+			if !yield(s, nil) || !yield(s, nil) {
+				return
+			}
+		}
+	})
+	return d
 }

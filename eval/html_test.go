@@ -79,11 +79,12 @@ func TestReport(t *testing.T) {
 		t.Error("two pages of one input differ")
 	}
 	count := elements(t, page)
-	// Dial, reward, attributes, unlearning, ranker, parse, finish, six curves.
-	if got, want := count["svg"], 13; got != want {
+	// Dial, reward, attributes, unlearning, length, ranker, two of scores, parse,
+	// finish, six curves.
+	if got, want := count["svg"], 16; got != want {
 		t.Errorf("%d figures, want %d", got, want)
 	}
-	for _, id := range []string{"reading", "rewards", "answers", "unlearning", "ranker", "scale", "text", "training", "loop", "files", "settings", "measures"} {
+	for _, id := range []string{"reading", "rewards", "answers", "unlearning", "ranker", "scale", "text", "training", "loop", "wins", "length", "diversity", "provenance", "settings", "measures"} {
 		if !strings.Contains(page, `<section id="`+id+`">`) {
 			t.Errorf("no section %s", id)
 		}
@@ -91,7 +92,7 @@ func TestReport(t *testing.T) {
 	for _, want := range []string{
 		"Describe the color and the use of thing 0 in two sentences.", // the first prompt, as it comes
 		"beta: 0.1", "artifacts/policy-2", "policy-2", "reused", "goal/iter-1/spearman-answers", "seed 42",
-		`<td class="num">65.4</td>`, // seconds of the stages that ran, without those reused
+		"12 stages ran in the last run, in 65.4 s; 2, of 3.3 s, were made before it and reused",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -141,7 +142,7 @@ func tags(page string) string {
 // TestHostileText puts markup, controls and reordering in every text that
 // comes from outside.
 func TestHostileText(t *testing.T) {
-	evil := "</pre></style></title><script>alert(1)</script>{{.Title}}\x00\x1b[2J\u202e\"'<!--"
+	evil := "</pre></style></title><script>alert(1)</script>{{.Title}}\x00\x1b[2J\u202e\"'<!--\n# head\n[a](javascript:1)\n````\n| cell"
 	in := synthetic()
 	want := elements(t, syntheticPage(t))
 	in.Title, in.Config = evil, evil
@@ -155,6 +156,7 @@ func TestHostileText(t *testing.T) {
 			t.Errorf("%d <%s>, want %d as without hostile text", n, e, want[e])
 		}
 	}
+	holdMarkdown(t, twin(t, in))
 	for _, hidden := range []string{"\x00", "\x1b", "\u202e"} {
 		if strings.Contains(page, hidden) {
 			t.Errorf("%q reaches the page", hidden)
@@ -236,5 +238,81 @@ func TestPerPromptScale(t *testing.T) {
 	}
 	if !strings.Contains(render(t, in), warning) {
 		t.Error("no warning where each prompt has its own map")
+	}
+}
+
+// twin returns the Markdown of an input.
+func twin(t *testing.T, in eval.Input) string {
+	t.Helper()
+	ms, err := eval.Measures(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := eval.WriteMarkdown(&b, in, ms); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestTwin: the Markdown has every section, sentence and number of the page.
+func TestTwin(t *testing.T) {
+	page, text := syntheticPage(t), twin(t, synthetic())
+	for _, part := range []string{"style", "svg", "ol"} {
+		page = regexp.MustCompile(`(?s)<`+part+`[ >].*?</`+part+`>`).ReplaceAllString(page, "")
+	}
+	for _, m := range regexp.MustCompile(`<h2>(.*?)</h2>`).FindAllStringSubmatch(page, -1) {
+		if !strings.Contains(text, "\n## "+m[1]+"\n") {
+			t.Errorf("no section %q", m[1])
+		}
+	}
+	unescaped := regexp.MustCompile(`\\([\\_*~#|])`).ReplaceAllString(text, "$1")
+	for _, m := range regexp.MustCompile(`(?s)<(?:li|td|th|summary|figcaption|strong|p)[^>]*>([^<]+)`).FindAllStringSubmatch(page, -1) {
+		want := strings.TrimSpace(html.UnescapeString(m[1]))
+		if !strings.Contains(unescaped, want) && !strings.HasSuffix(want, "as a table") && !strings.HasSuffix(want, "as in report.json") && !strings.Contains(want, "of the run folder") {
+			t.Errorf("the twin lacks %q", want)
+		}
+	}
+}
+
+// holdMarkdown reports foreign text that Markdown would read as its own.
+func holdMarkdown(t *testing.T, text string) {
+	t.Helper()
+	body, _, _ := strings.Cut(text, "\n`````\n") // the settings' fence is longer than what is in it
+	if body == text {
+		t.Error("settings with a fence are not fenced by a longer one")
+	}
+	for _, bad := range []string{"\n# head", "a](javascript", "\n````", "\n| cell", "\x1b", "\u202e"} {
+		if strings.Contains(body, bad) {
+			t.Errorf("%q reaches the Markdown", bad)
+		}
+	}
+	if regexp.MustCompile(`[^\\]<[/!s]`).MatchString(body) {
+		t.Error("markup reaches the Markdown")
+	}
+}
+
+// TestDiversity holds the shares to numbers counted by hand.
+func TestDiversity(t *testing.T) {
+	samples := []table.Sample{
+		{PromptID: "a", Text: "x", ResponseIDs: []int32{1, 2, 3}}, {PromptID: "a", Text: "x", ResponseIDs: []int32{1, 2, 3}},
+		{PromptID: "b", Text: "y", ResponseIDs: []int32{1, 2}}, {PromptID: "b", Text: "z", ResponseIDs: []int32{3, 4}},
+		{PromptID: "alone", Text: "w", ResponseIDs: []int32{9}},
+	}
+	d, err := eval.ReadDraw("iter-1", func(yield func(table.Sample, error) bool) {
+		for _, s := range samples {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := measured(t, eval.Input{Seed: 1, Drawn: []eval.Draw{d}})
+	for name, want := range map[string]float64{"unique": 0.75, "distinct-1": 0.75, "distinct-2": 0.75} {
+		if m := got["drawn/iter-1/"+name]; m.Value != want || m.N != 2 {
+			t.Errorf("%s: %v over %d prompts, want %v over 2", name, m.Value, m.N, want)
+		}
 	}
 }

@@ -21,6 +21,8 @@ type Input struct {
 	Curves     []Curve
 	Gaps       []Gap   // one an iteration that has one
 	Scales     []Scale // one an iteration
+	Drawn      []Draw  // the samples that training is made of, likewise
+	Facts      []Fact  // of the run's provenance
 	Timings    []Timing
 	Artifacts  []Artifact
 	Config     string // YAML
@@ -72,6 +74,7 @@ type Scale struct {
 	Raw, Mapped             Spread
 	Pairs, Ties             int64 // of the overall score: pairs kept, and dropped because their scores tie
 	Order                   Order
+	RawScores, Scores       []float64 // of the overall score: its values before and after
 }
 
 // An Order is what a pairwise ranker's first place does; zero for others.
@@ -87,8 +90,14 @@ type Spread struct{ Mean, P05, P50, P95 float64 }
 type Timing struct {
 	Stage   string
 	Seconds float64
-	Reused  bool // from an earlier run
+	Reused  bool   // from an earlier run
+	Lane    string // of the picture: an iteration, or what stands beside it
+	Reads   []string
+	Made    string // when
 }
+
+// A Fact is a line of the run's provenance.
+type Fact struct{ Name, Value string }
 
 // An Artifact is a file or folder of the run, by a path relative to it.
 type Artifact struct{ Name, Path string }
@@ -129,6 +138,9 @@ func (in Input) check() error {
 	}
 	for _, g := range in.Gaps {
 		unique("gap", g.Name)
+	}
+	for _, d := range in.Drawn {
+		unique("draw", d.Name)
 	}
 	for _, s := range in.Scales {
 		unique("scale", s.Name+s.Attribute)

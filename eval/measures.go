@@ -30,8 +30,8 @@ func (in Input) sheet() (*sheet, error) {
 		s.attributes(p, in.Attributes)
 	}
 	s.gains(in.Policies)
-	for _, p := range in.Policies {
-		s.wins(p, in.Policies[0])
+	for i := range in.Policies {
+		s.wins(in.Policies[:i+1])
 	}
 	for _, p := range in.Policies {
 		s.means(p, "ranker/"+p.Name, always(p.mapped))
@@ -46,6 +46,11 @@ func (in Input) sheet() (*sheet, error) {
 		s.rates(p, "finish/"+p.Name, p.finished)
 		s.rates(p, "parse/"+p.Name, p.parsed)
 		s.means(p, "length/"+p.Name, always(p.tokens))
+		s.byLength(p)
+		s.diversities(p)
+	}
+	for _, d := range in.Drawn {
+		s.diversity("drawn/"+d.Name, d)
 	}
 	for _, c := range in.Curves {
 		s.ends(c)
@@ -111,32 +116,57 @@ func (s *sheet) gains(policies []Policy) {
 	}
 }
 
-// wins adds, for each goal, how often p's answers are better than those that
-// first gives when it is asked for none: the mean over prompts, a tie counting
-// half.
-func (s *sheet) wins(p, first Policy) {
-	against := map[string][]float64{}
+// wins adds how often the last policy's answers are better than others': for
+// each goal than those that the first gives when it is asked for none, and, asked
+// as in use, than those of every earlier one in use.
+func (s *sheet) wins(policies []Policy) {
+	first, p := policies[0], policies[len(policies)-1]
+	var bare []int
 	for _, g := range first.groups() {
 		if len(g.goal) == 0 {
-			for _, r := range g.rows {
-				against[first.Samples[r].PromptID] = append(against[first.Samples[r].PromptID], first.reward(r))
-			}
+			bare = g.rows
 		}
 	}
 	for _, g := range p.groups() {
-		if len(g.goal) == 0 && p.Name == first.Name {
-			continue
+		if len(g.goal) > 0 || p.Name != first.Name {
+			s.win("win/"+p.Name+"/"+g.name, p, g.rows, first, bare)
 		}
-		prompts, values := p.column(g.rows, func(row int) (float64, bool) {
-			own, others := p.reward(row), against[p.Samples[row].PromptID]
-			won := 0.0
-			for _, other := range others {
-				won += (1 + sign(own-other)) / 2 / float64(len(others))
-			}
-			return won, len(others) > 0 && finite(own) && finite(others...)
-		})
-		s.add("win/"+p.Name+"/"+g.name, prompts, mean(values, 0))
 	}
+	for _, q := range policies[:len(policies)-1] {
+		own, okOwn := p.inUse()
+		other, okOther := q.inUse()
+		if okOwn && okOther {
+			s.win("win/"+p.Name+"/over-"+q.Name, p, own.rows, q, other.rows)
+		}
+	}
+}
+
+// win adds how often p's answers are better than q's to the same prompt: the
+// mean over prompts, a tie counting half.
+func (s *sheet) win(name string, p Policy, own []int, q Policy, other []int) {
+	against := map[string][]float64{}
+	for _, r := range other {
+		against[q.Samples[r].PromptID] = append(against[q.Samples[r].PromptID], q.reward(r))
+	}
+	prompts, values := p.column(own, func(row int) (float64, bool) {
+		own, others := p.reward(row), against[p.Samples[row].PromptID]
+		won := 0.0
+		for _, other := range others {
+			won += (1 + sign(own-other)) / 2 / float64(len(others))
+		}
+		return won, len(others) > 0 && finite(own) && finite(others...)
+	})
+	s.add(name, prompts, mean(values, 0))
+}
+
+// byLength adds the rank correlation of reward and length over the answers in
+// use.
+func (s *sheet) byLength(p Policy) {
+	g, _ := p.inUse()
+	rows := slices.DeleteFunc(slices.Clone(g.rows), func(r int) bool { return !finite(p.reward(r)) })
+	prompts, reward := p.column(rows, always(p.reward))
+	_, tokens := p.column(rows, always(p.tokens))
+	s.add("length/"+p.Name+"/spearman", prompts, spearman(reward, tokens))
 }
 
 // on is p's reward where q's rows have an answer to the same prompt.

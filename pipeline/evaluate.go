@@ -19,6 +19,7 @@ type exhibits struct {
 	curves     []exhibit // what was trained
 	samples    []exhibit // one an iteration: what is trained on
 	scales     []exhibit // one an iteration: its scores and pairs
+	drawn      []exhibit // likewise: its samples
 }
 
 // A trial is a policy's answers to the held-out prompts, with their scores.

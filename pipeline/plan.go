@@ -37,6 +37,7 @@ func plan(c configs.Config, in inputs) *loop {
 			samples, scores := l.scored(i, prompts, policy, reward, first)
 			pairs, goals := l.pairs(i, prompts, samples, scores, base, start, reference)
 			l.show.scales = append(l.show.scales, exhibit{fmt.Sprint("iter-", i), goals, pairs})
+			l.show.drawn = append(l.show.drawn, exhibit{name: fmt.Sprint("iter-", i), first: samples})
 			if data = append(data, pairs); c.DPO.Data == "newest" {
 				data = []string{pairs}
 			}

@@ -23,8 +23,8 @@ import (
 	"radpo/sampler"
 )
 
-// report writes report.html and report.json from a store's artifacts, and the
-// summary to w.
+// report writes report.html, report.md and report.json from a store's artifacts,
+// and the summary to w.
 func (r Run) report(store *flow.Store, l *loop, w io.Writer) error {
 	g, err := newGallery(store, l)
 	if err != nil {
@@ -41,6 +41,7 @@ func (r Run) report(store *flow.Store, l *loop, w io.Writer) error {
 	page := filepath.Join(store.Dir(), "report.html")
 	err = errors.Join(
 		replace(page, func(w io.Writer) error { return eval.WriteHTML(w, in, measures) }),
+		replace(filepath.Join(store.Dir(), "report.md"), func(w io.Writer) error { return eval.WriteMarkdown(w, in, measures) }),
 		replace(filepath.Join(store.Dir(), "report.json"), func(w io.Writer) error { return eval.WriteJSON(w, measures) }),
 		eval.Summary(w, in, measures))
 	if err = errors.Join(err, writeSums(store.Dir())); err != nil {
@@ -55,7 +56,6 @@ type gallery struct {
 	*loop
 	store *flow.Store
 	steps map[string]flow.Step
-	order []string
 }
 
 func newGallery(store *flow.Store, l *loop) (*gallery, error) {
@@ -69,7 +69,6 @@ func newGallery(store *flow.Store, l *loop) (*gallery, error) {
 			return nil, inputError("%s is not finished: stage %s has not run; continue it with radpo run", store.Dir(), s.Name)
 		}
 		g.steps[s.Name] = s
-		g.order = append(g.order, s.Name)
 	}
 	return g, nil
 }
@@ -89,7 +88,7 @@ func (g *gallery) input() (eval.Input, error) {
 	if in.Attributes, err = g.attributes(g.show.scales[0].first); err != nil {
 		return eval.Input{}, err
 	}
-	for _, load := range []func(*eval.Input) error{g.prompts, g.policies, g.unlearned, g.curves, g.gaps, g.scales, g.artifacts} {
+	for _, load := range []func(*eval.Input) error{g.prompts, g.policies, g.unlearned, g.curves, g.gaps, g.scales, g.drawn, g.artifacts, g.facts} {
 		if err := load(&in); err != nil {
 			return in, err
 		}
@@ -230,6 +229,12 @@ func (g *gallery) scales(in *eval.Input) error {
 			return err
 		}
 		all := scalesOf(e.name, fitted, counts)
+		for s, err := range scores.Rows() {
+			if err != nil {
+				return err
+			}
+			all[0].RawScores, all[0].Scores = append(all[0].RawScores, s.Raw), append(all[0].Scores, s.Score)
+		}
 		if b, ok := ranker.ReadPositionBias(scores.Meta()); ok {
 			all[0].Order = eval.Order{Pairs: int64(b.Pairs), Flipped: int64(b.Flipped), Mean: b.Mean}
 		}
@@ -259,14 +264,45 @@ func spreadOf(s ranker.Spread) eval.Spread {
 	return eval.Spread{Mean: s.Mean, P05: s.Low, P50: s.Median, P95: s.High}
 }
 
-func (g *gallery) artifacts(in *eval.Input) error {
-	for _, name := range g.order {
-		path, err := filepath.Rel(g.store.Dir(), g.path(name))
+// drawn reads the samples behind each iteration's scores.
+func (g *gallery) drawn(in *eval.Input) error {
+	for _, e := range g.show.drawn {
+		samples, err := table.Open[table.Sample](g.path(e.first))
 		if err != nil {
 			return err
 		}
-		in.Artifacts = append(in.Artifacts, eval.Artifact{Name: name, Path: path})
-		in.Timings = append(in.Timings, eval.Timing{Stage: name, Seconds: g.store.Seconds(g.steps[name].Fingerprint)})
+		d, err := eval.ReadDraw(e.name, samples.Rows())
+		if err != nil {
+			return err
+		}
+		in.Drawn = append(in.Drawn, d)
+	}
+	return nil
+}
+
+// artifacts counts as reused what is older than config.yaml, which a run writes
+// when it begins.
+func (g *gallery) artifacts(in *eval.Input) error {
+	began, err := os.Stat(filepath.Join(g.store.Dir(), ConfigFile))
+	if err != nil {
+		return err
+	}
+	for _, s := range g.stages {
+		step, ok := g.steps[s.Name]
+		if !ok {
+			continue // a source
+		}
+		path, err := filepath.Rel(g.store.Dir(), g.path(s.Name))
+		if err != nil {
+			return err
+		}
+		made := g.store.Created(step.Fingerprint)
+		reads := slices.DeleteFunc(slices.Clone(s.Reads), func(name string) bool { return name == "" })
+		in.Artifacts = append(in.Artifacts, eval.Artifact{Name: s.Name, Path: path})
+		in.Timings = append(in.Timings, eval.Timing{
+			Stage: s.Name, Lane: laneOf(s.Name), Seconds: g.store.Seconds(step.Fingerprint), Reads: reads,
+			Reused: made.Before(began.ModTime()), Made: made.UTC().Format("2006-01-02 15:04:05 UTC"),
+		})
 	}
 	return nil
 }

@@ -21,8 +21,8 @@ type Run struct {
 	Dir    string
 }
 
-// Do runs the loop, or continues it where it stopped, writes report.html and
-// report.json into the run folder, and the summary to w.
+// Do runs the loop, or continues it where it stopped, writes report.html,
+// report.md and report.json into the run folder, and the summary to w.
 func (r Run) Do(ctx context.Context, w io.Writer) error {
 	return r.with(func(store *flow.Store, l *loop) error {
 		if err := keepConfig(store, l.Config); err != nil {

@@ -15,8 +15,8 @@ import (
 )
 
 // Eval answers prompts at no goal and at every goal of the configuration,
-// scores the answers, and writes a folder of samples, scores, report.json and
-// report.html; the measures go to w too. Scores map to 1–10 by their own
+// scores the answers, and writes a folder of samples, scores, report.json,
+// report.html and report.md; the measures go to w too. Scores map to 1–10 by their own
 // range, or by the maps of the scores table at fitted.
 func (a Alone) Eval(ctx context.Context, reward, fitted string, w io.Writer) error {
 	return a.run(ctx, a.answering(reward, fitted), func(g *gallery) (string, error) { return g.judge(a.Model, w) })
@@ -77,6 +77,7 @@ func (g *gallery) judge(model string, w io.Writer) (string, error) {
 	return dir, errors.Join(
 		replace(filepath.Join(dir, "report.json"), func(w io.Writer) error { return eval.WriteJSON(w, measures) }),
 		replace(filepath.Join(dir, "report.html"), func(w io.Writer) error { return eval.WriteHTML(w, in, measures) }),
+		replace(filepath.Join(dir, "report.md"), func(w io.Writer) error { return eval.WriteMarkdown(w, in, measures) }),
 		result.Write(filepath.Join(dir, "result.json"), items),
 		os.Rename(g.path("samples"), filepath.Join(dir, "samples")),
 		os.Rename(g.path("scores"), filepath.Join(dir, "scores")),

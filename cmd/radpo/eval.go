@@ -12,8 +12,8 @@ func evalVerb() *cobra.Command {
 		Short: "Measure a policy on held-out prompts: samples at goals, scores, report",
 		Long: `Answers every prompt without a goal and at each of eval.goals, scores the answers,
 prints the measures as JSON, a list of {name, value, lo, hi, n} with 95 %
-intervals over prompts, and writes samples, scores, report.json, report.html and
-result.json, which radpo eval compare reads.
+intervals over prompts, and writes samples, scores, report.json, report.html, its
+twin report.md, and result.json, which radpo eval compare reads.
 With sampler.goal=none the policy counts as one that is asked for no goal in use.
 Scores map to 1-10 by settings under scale., fitted to these answers or, with
 --scale-from, as an earlier table's were.` + asking + resuming,

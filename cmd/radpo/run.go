@@ -19,8 +19,8 @@ whose inputs and settings are as before are not run again. Without CONFIG it is
 the built-in demo: two iterations of a tiny model in a world whose rewards an
 exact rule can check.
 
-The run folder has the artifacts of all stages, config.yaml as run, report.html
-and report.json. Interrupt it at any time: the same command continues.` + together,
+The run folder has the artifacts of all stages, config.yaml as run, report.html,
+its twin report.md, and report.json. Interrupt it at any time: the same command continues.` + together,
 		Example: "  radpo run\n  radpo run my.yaml --set dpo.beta=0.05 --out runs/beta-0.05",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

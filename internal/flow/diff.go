@@ -12,17 +12,29 @@ import (
 // maxChanges bounds a list of changes that a person reads on one line.
 const maxChanges = 4
 
-// configChanges lists the keys whose values differ between two configs, as
-// "dpo.beta 0.1 -> 0.05".
-func configChanges(old, now json.RawMessage) []string {
+// Changes lists every key whose value differs between two configs in JSON, with
+// both values; one that a config lacks is "(absent)".
+func Changes(old, now json.RawMessage) (out []Change) {
 	before, after := flatten(old), flatten(now)
 	keys := maps.Clone(before)
 	maps.Copy(keys, after)
-	var changes []string
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if before[key] != after[key] {
-			changes = append(changes, fmt.Sprintf("%s %s -> %s", key, orAbsent(before[key]), orAbsent(after[key])))
+			out = append(out, Change{key, orAbsent(before[key]), orAbsent(after[key])})
 		}
+	}
+	return out
+}
+
+// A Change is a key of a config and its two values as JSON.
+type Change struct{ Key, Old, Now string }
+
+// configChanges lists the keys whose values differ between two configs, as
+// "dpo.beta 0.1 -> 0.05".
+func configChanges(old, now json.RawMessage) []string {
+	var changes []string
+	for _, c := range Changes(old, now) {
+		changes = append(changes, fmt.Sprintf("%s %s -> %s", c.Key, c.Old, c.Now))
 	}
 	if more := len(changes) - maxChanges; more > 0 {
 		changes = append(changes[:maxChanges], fmt.Sprintf("and %d more", more))

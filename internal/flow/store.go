@@ -149,6 +149,13 @@ func (s *Store) Close() error {
 // one, the run that finished it.
 func (s *Store) Seconds(print Fingerprint) float64 { return s.made[print].Seconds }
 
+// Created is when an artifact was finished.
+func (s *Store) Created(print Fingerprint) time.Time { return s.made[print].Created }
+
+// Inputs are the fingerprints of what an artifact was made from, sources among
+// them, by their names in the plan that made it.
+func (s *Store) Inputs(print Fingerprint) map[string]Fingerprint { return s.made[print].Inputs }
+
 // Dir is the absolute path of the run folder.
 func (s *Store) Dir() string { return s.dir }
 
