@@ -22,6 +22,10 @@ func WriteHTML(w io.Writer, in Input, ms []table.Measure) error {
 	if err := in.check(); err != nil {
 		return err
 	}
+	return newPage(in, ms).html(w)
+}
+
+func (p page) html(w io.Writer) error {
 	t, err := template.New("report").Funcs(template.FuncMap{"show": visible}).Parse(reportTemplate)
 	if err != nil {
 		return fmt.Errorf("report template: %w", err)
@@ -29,7 +33,7 @@ func WriteHTML(w io.Writer, in Input, ms []table.Measure) error {
 	err = t.Execute(w, struct {
 		Style template.CSS
 		page
-	}{template.CSS(reportStyle + plot.Style), newPage(in, ms)})
+	}{template.CSS(reportStyle + plot.Style), p})
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}

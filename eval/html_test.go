@@ -92,7 +92,7 @@ func TestReport(t *testing.T) {
 	for _, want := range []string{
 		"Describe the color and the use of thing 0 in two sentences.", // the first prompt, as it comes
 		"beta: 0.1", "artifacts/policy-2", "policy-2", "reused", "goal/iter-1/spearman-answers", "seed 42",
-		"12 stages ran in the last run, in 65.4 s; 2, of 3.3 s, were made before it and reused",
+		"12 stages ran in the last run, in 65.4 s; 2, of 3.3 s, were made before it",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)

@@ -90,7 +90,7 @@ type Spread struct{ Mean, P05, P50, P95 float64 }
 type Timing struct {
 	Stage   string
 	Seconds float64
-	Reused  bool   // from an earlier run
+	Reused  bool   // from an earlier run, or from a stage that made the same
 	Lane    string // of the picture: an iteration, or what stands beside it
 	Reads   []string
 	Made    string // when

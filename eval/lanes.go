@@ -37,7 +37,7 @@ func loop(in Input) chapter {
 		g.row(t.Stage, cell{Value: strings.Join(t.Reads, ", ")}, cell{Value: number(t.Seconds, 1)}, cell{Value: t.Made}, cell{Value: word})
 	}
 	s.Grids = grids(g)
-	s.Note = fmt.Sprintf("Each box is a stage with its seconds; a bar is its share of the longest. %d stages ran in the last run, in %s s; %d, of %s s, were made before it and reused: these are pale.",
+	s.Note = fmt.Sprintf("Each box is a stage with its seconds; a bar is its share of the longest. %d stages ran in the last run, in %s s; %d, of %s s, were made before it, or for a stage that wanted the same, and reused: these are pale.",
 		len(in.Timings)-reused, number(own, 1), reused, number(kept, 1))
 	return s
 }

@@ -281,12 +281,13 @@ func (g *gallery) drawn(in *eval.Input) error {
 }
 
 // artifacts counts as reused what is older than config.yaml, which a run writes
-// when it begins.
+// when it begins, and a second stage that wants what another has made.
 func (g *gallery) artifacts(in *eval.Input) error {
 	began, err := os.Stat(filepath.Join(g.store.Dir(), ConfigFile))
 	if err != nil {
 		return err
 	}
+	seen := map[flow.Fingerprint]bool{}
 	for _, s := range g.stages {
 		step, ok := g.steps[s.Name]
 		if !ok {
@@ -301,8 +302,9 @@ func (g *gallery) artifacts(in *eval.Input) error {
 		in.Artifacts = append(in.Artifacts, eval.Artifact{Name: s.Name, Path: path})
 		in.Timings = append(in.Timings, eval.Timing{
 			Stage: s.Name, Lane: laneOf(s.Name), Seconds: g.store.Seconds(step.Fingerprint), Reads: reads,
-			Reused: made.Before(began.ModTime()), Made: made.UTC().Format("2006-01-02 15:04:05 UTC"),
+			Reused: made.Before(began.ModTime()) || seen[step.Fingerprint], Made: made.UTC().Format("2006-01-02 15:04:05 UTC"),
 		})
+		seen[step.Fingerprint] = true
 	}
 	return nil
 }
