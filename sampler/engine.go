@@ -92,7 +92,7 @@ func (e *Engine) check(r Request, o Options) error {
 	if len(o.StopStrings) > 0 && e.settings.Tokens == nil {
 		return errors.New("stop strings need a tokenizer, and the model folder has none")
 	}
-	return r.check(e.window, e.vocabulary)
+	return r.check(e.window, e.vocabulary, o.MaxTokens)
 }
 
 // Cancel ends a request: its sink hears no more, and its room is free.

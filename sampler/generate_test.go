@@ -162,6 +162,7 @@ func TestGenerateRefuses(t *testing.T) {
 		{"empty", sampler.Request{N: 1}, fine, "prompt 1: the prompt has no tokens"},
 		{"no response", sampler.Request{Prompt: []int32{1}}, fine, "prompt 1: 0 responses"},
 		{"full window", sampler.Request{Name: "prompt abc", Prompt: make([]int32, 128), N: 1}, fine, "prompt abc: its 128 tokens leave no room"},
+		{"over the window", sampler.Request{Prompt: make([]int32, 129), N: 1}, sampler.Options{Prompts: true, TopP: 1}, "prompt 1: its 129 tokens are more than the model's window of 128"},
 		{"temperature", one, with(func(o *sampler.Options) { o.Temperature = math.NaN() }), "temperature NaN"},
 		{"top-p", one, with(func(o *sampler.Options) { o.TopP = 0 }), "top-p 0"},
 		{"top-k", one, with(func(o *sampler.Options) { o.TopK = -1 }), "top-k -1"},
@@ -173,6 +174,10 @@ func TestGenerateRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
 			}
+		}
+		fills := sampler.Request{Prompt: make([]int32, 128), N: 1}
+		if got := generate(t, s, p, []sampler.Request{fills}, sampler.Options{Prompts: true, TopP: 1}); len(got[0][0].IDs) != 0 {
+			t.Errorf("a prompt that fills the window and wants no response got %v", got)
 		}
 		if got := generate(t, s, p, nil, fine); len(got) != 0 {
 			t.Errorf("no request gave %v", got)

@@ -27,7 +27,7 @@ func (w *worker) questions(prompts []table.Prompt) ([]question, error) {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 			r := Request{Name: name, Prompt: ids, N: w.config.N, First: g * w.config.N}
-			if err := r.check(w.window, w.vocabulary); err != nil {
+			if err := r.check(w.window, w.vocabulary, w.config.MaxTokens); err != nil {
 				return nil, err
 			}
 			out = append(out, question{r, p.ID, goal, messages})

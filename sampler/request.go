@@ -66,14 +66,18 @@ type Request struct {
 	Stop   []int // ids that end a response besides those of Options
 }
 
-// check holds r to the model's window, in tokens, and its vocabulary.
-func (r Request) check(window, vocabulary int) error {
+// check holds r, to be answered by so many tokens or none, to the model's
+// window, in tokens, and its vocabulary.
+func (r Request) check(window, vocabulary, tokens int) error {
 	switch {
 	case len(r.Prompt) == 0:
 		return fmt.Errorf("%s: the prompt has no tokens", r.Name)
 	case r.N < 1:
 		return fmt.Errorf("%s: %d responses: want at least 1", r.Name, r.N)
-	case len(r.Prompt) >= window:
+	case len(r.Prompt) > window:
+		return fmt.Errorf("%s: its %d tokens are more than the model's window of %d (max_position_embeddings): shorten it, or lower prompts.max_tokens",
+			r.Name, len(r.Prompt), window)
+	case len(r.Prompt) == window && tokens > 0:
 		return fmt.Errorf("%s: its %d tokens leave no room for a response in the model's window of %d (max_position_embeddings): "+
 			"shorten it, or lower prompts.max_tokens", r.Name, len(r.Prompt), window)
 	}
