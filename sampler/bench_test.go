@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ type benchWork struct {
 	Temperature float64   `json:"temperature"`
 	TopP        float64   `json:"top_p"`
 	Threads     int       `json:"threads"`
+	Rows        int       `json:"rows"` // of sampler.Settings
 }
 
 // BenchmarkSample does the work that tools/bench/sample.py left in the folder
@@ -52,7 +54,7 @@ func BenchmarkSample(b *testing.B) {
 		if err != nil {
 			return err
 		}
-		e, err := sampler.NewEngine(s, p, sampler.Settings{Rows: 320})
+		e, err := sampler.NewEngine(s, p, sampler.Settings{Rows: w.Rows})
 		if err != nil {
 			return err
 		}
@@ -83,20 +85,20 @@ func BenchmarkSample(b *testing.B) {
 	}
 }
 
-// run submits each sample with its own limit where a prompt's differ.
+// run ends each sample at its own limit.
 func (w benchWork) run(b *testing.B, e *sampler.Engine) ([][]int32, error) {
 	out := make([][]int32, len(w.Limits))
 	for i, prompt := range w.Prompts {
-		submit := func(first, n int) error {
-			o := sampler.Options{Temperature: w.Temperature, TopP: w.TopP, MaxTokens: w.Limits[i*w.N+first], Seed: 1}
-			_, err := e.Submit(sampler.Request{Prompt: prompt, N: n, First: first}, o, func(ev sampler.Event) {
-				if ev.New {
-					out[i*w.N+ev.Sample] = append(out[i*w.N+ev.Sample], ev.Token.ID)
-				}
-			})
-			return err
-		}
-		if err := submit(0, w.N); err != nil {
+		limits := w.Limits[i*w.N:][:w.N]
+		o := sampler.Options{Temperature: w.Temperature, TopP: w.TopP, MaxTokens: slices.Max(limits), Seed: 1}
+		var t *sampler.Ticket
+		t, err := e.Submit(sampler.Request{Prompt: prompt, N: w.N}, o, func(ev sampler.Event) {
+			ids := &out[i*w.N+ev.Sample]
+			if *ids = append(*ids, ev.Token.ID); len(*ids) == limits[ev.Sample] {
+				t.End(ev.Sample)
+			}
+		})
+		if err != nil {
 			return nil, err
 		}
 	}

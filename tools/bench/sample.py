@@ -1,9 +1,12 @@
 """Prints how fast we sample beside transformers' generate (batches of 20) and
 its continuous batching, interleaved, and whether greedy tokens are the same.
 64 prompts of 16 to 256 tokens with five responses each: of 128 tokens, and of
-lengths from a log-normal list (mean 96, at most 256, one a prompt).
+lengths from a log-normal list (mean 96, at most 256, one a response). Nobody
+knows a length before its response ends: generate's batches are of prompts of
+similar length, and run to their longest response. At the end comes how many
+times more ours gains with such lengths than with fixed ones.
 
-    python tools/bench/sample.py [--size T4|T12] [--prompts 64] [--threads 1] [--rounds 5]
+    python tools/bench/sample.py [--size T4|T12] [--prompts 64] [--threads 1] [--rows 64] [--rounds 5]
         [--work fixed|variable] [--top-p 0.95|1] [--continuous] [--first]
 
 Ours is BenchmarkSample in sampler. Each side's memory is the largest of a
@@ -42,13 +45,12 @@ def make(folder, size, prompts):
     ids = [[r.randrange(4, config.vocab_size) for _ in range(r.randint(16, 256))] for _ in range(prompts)]
     sigma = 0.8
     mu = math.log(96) - sigma**2 / 2
-    variable = [max(1, min(256, round(r.lognormvariate(mu, sigma)))) for _ in range(prompts)]
-    return ids, {"fixed": [128] * prompts, "variable": variable}
+    variable = [[max(1, min(256, round(r.lognormvariate(mu, sigma)))) for _ in range(N)] for _ in range(prompts)]
+    return ids, {"fixed": [[128] * N] * prompts, "variable": variable}
 
 
-def write(folder, ids, limits, temperature, top_p, threads):
-    per_response = [n for n in limits for _ in range(N)]
-    work = dict(prompts=ids, limits=per_response, n=N, temperature=temperature, top_p=top_p, threads=threads)
+def write(folder, ids, limits, temperature, top_p, args):
+    work = dict(prompts=ids, limits=sum(limits, []), n=N, temperature=temperature, top_p=top_p, threads=args.threads, rows=args.rows)
     (folder / "work.json").write_text(json.dumps(work))
 
 
@@ -70,29 +72,27 @@ class Peer:
         return GenerationConfig(max_new_tokens=limit, pad_token_id=0, eos_token_id=None, use_cache=True, **how)
 
     def generate(self, ids, limits, temperature, top_p):
-        """Batches of BATCH rows, prompts of similar length and limit together;
-        a batch runs to the longest of its limits."""
+        """Batches of BATCH rows, prompts of similar length together; a batch
+        runs to the longest of its limits."""
         per = BATCH // N
-        order = sorted(range(len(ids)), key=lambda i: (limits[i], len(ids[i])))
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         out = [None] * len(ids)
         for at in range(0, len(order), per):
             some = order[at : at + per]
             width = max(len(ids[i]) for i in some)
             rows = [[0] * (width - len(ids[i])) + ids[i] for i in some for _ in range(N)]
             mask = [[0] * (width - len(ids[i])) + [1] * len(ids[i]) for i in some for _ in range(N)]
-            config = self.settings(temperature, top_p, max(limits[i] for i in some))
+            config = self.settings(temperature, top_p, max(max(limits[i]) for i in some))
             with self.torch.inference_mode():
                 made = self.model.generate(self.torch.tensor(rows), attention_mask=self.torch.tensor(mask), generation_config=config)
             for k, i in enumerate(some):
-                out[i] = [row[width : width + limits[i]].tolist() for row in made[k * N : (k + 1) * N]]
+                out[i] = [row[width : width + n].tolist() for row, n in zip(made[k * N : (k + 1) * N], limits[i])]
         return [row for rows in out for row in rows]
 
     def continuous(self, ids, limits, temperature, top_p):
-        if len(set(limits)) > 1:  # one limit a call: calls by rising limit
-            raise NotImplementedError
         from transformers import ContinuousBatchingConfig
 
-        config = self.settings(temperature, top_p, limits[0])
+        config = self.settings(temperature, top_p, limits[0][0])  # one for all
         room = ContinuousBatchingConfig(num_blocks=len(ids) * N * 2 + 8, max_batch_tokens=512)  # of 256 tokens; else it takes all memory
         rows = [list(p) for p in ids for _ in range(N)]
         made = self.model.generate_batch(inputs=rows, generation_config=config, continuous_batching_config=room, progress_bar=False)
@@ -118,10 +118,10 @@ def median(values):
     return sorted(values)[len(values) // 2]
 
 
-def gate(binary, folder, peer, ids, limits, threads):
+def gate(binary, folder, peer, ids, limits, args):
     """Greedy tokens must be the same."""
     some = min(8, len(ids))
-    write(folder, ids[:some], limits[:some], 0, 1, threads)
+    write(folder, ids[:some], limits[:some], 0, 1, args)
     mine = ours(binary, folder)[2]
     theirs = peer.generate(ids[:some], limits[:some], 0, 1)
     same = sum(a == b for a, b in zip(mine, theirs))
@@ -132,9 +132,9 @@ def gate(binary, folder, peer, ids, limits, threads):
 
 def compare(binary, folder, size, ids, limits, top_p, args, work):
     peer = Peer(folder, args.threads)
-    gate(binary, folder, peer, ids, limits, args.threads)
-    write(folder, ids, limits, 0.8, top_p, args.threads)
-    tokens = N * sum(limits)
+    gate(binary, folder, peer, ids, limits, args)
+    write(folder, ids, limits, 0.8, top_p, args)
+    tokens = sum(map(sum, limits))
     ways = {"generate": peer.generate}
     if args.continuous and work == "fixed":
         ways["continuous"] = peer.continuous
@@ -191,6 +191,7 @@ def main():
     p.add_argument("--size", choices=SIZES, action="append")
     p.add_argument("--prompts", type=int, default=64)
     p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--rows", type=int, default=64, help="responses that ours decodes at once")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--work", choices=["fixed", "variable"], action="append")
     p.add_argument("--top-p", type=float, action="append")
