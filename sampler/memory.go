@@ -24,7 +24,7 @@ func budget(s *torch.Scope, c hf.Config, d torch.DType, b *blocks, set Settings)
 	if memory == 0 {
 		free, _, err := torch.Memory(s.Device())
 		if err != nil {
-			return 0, fmt.Errorf("memory for the cache: %w; set it", err)
+			return 0, fmt.Errorf("memory for the cache: %w; set sampler.memory", err)
 		}
 		memory = int64(spare * float64(free))
 	}
@@ -65,7 +65,7 @@ func (e *Engine) open(p model.Policy) error {
 	case slots:
 		e.compute = newSlotted(e.scope, plan, total, slotTokens, e.settings.Rows)
 	case fused && onCPU && d == torch.Float:
-		e.compute = &native{decoder: e.scope.NewDecoder(plan, total)}
+		e.compute = &native{decoder: e.scope.NewDecoder(plan)}
 		e.schedule.tokens, e.schedule.whole = 512, false
 	default:
 		e.compute = &eager{policy: p, pool: pool{scope: e.scope}}

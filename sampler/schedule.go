@@ -78,7 +78,7 @@ type schedule struct {
 func (s *schedule) fits(a *ask) error {
 	if need := s.blocks.need(a.shared()) + s.blocks.need(1+a.limit); need > s.blocks.total {
 		return fmt.Errorf("%s: a prompt of %d tokens and a response of up to %d need %d cache blocks of %d tokens, and memory allows %d: "+
-			"lower the limit of tokens, or raise the cache's memory", a.Name, len(a.Prompt), a.limit, need, s.blocks.each(), s.blocks.total)
+			"lower the limit of tokens, or raise sampler.memory", a.Name, len(a.Prompt), a.limit, need, s.blocks.each(), s.blocks.total)
 	}
 	return nil
 }

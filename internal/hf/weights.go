@@ -21,6 +21,14 @@ const (
 // name exactly the tensors that the shards hold.
 func (f *Folder) Tensors() ([]Tensor, error) { return f.load() }
 
+// Rest takes the mapped weights out of the process's resident memory. They can
+// still be used, and are read again then.
+func (f *Folder) Rest() {
+	for _, file := range f.mapped {
+		file.rest()
+	}
+}
+
 func (f *Folder) mapWeights() (tensors []Tensor, err error) {
 	switch {
 	case f.has(weightsFile):

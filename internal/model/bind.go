@@ -105,6 +105,9 @@ func bind(s *torch.Scope, f *hf.Folder, m any, d torch.DType, trainable bool, ex
 	}
 	for _, p := range Params(m) {
 		p.Weight.Tensor = load(s, tensors[p.Name], *p.Weight, d, trainable)
+		if trainable || s.Device() != torch.CPU || torchTypes[tensors[p.Name].DType] != d {
+			f.Rest() // it was copied
+		}
 	}
 	if f.Overlay() == nil {
 		return nil

@@ -17,6 +17,7 @@ type Decoder struct {
 	config hf.Config
 	Body   *DecoderBody `w:"model"`
 	Head   nn.Linear    `w:"lm_head"` // unbound when tied to the embedding
+	rest   func()       // lets memory of weights that are mapped go; nil: there is none
 }
 
 // A DecoderBody is a Decoder without its head.

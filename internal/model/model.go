@@ -48,6 +48,7 @@ func OpenPolicy(s *torch.Scope, f *hf.Folder, d torch.DType, trainable bool) (Po
 	if err != nil {
 		return nil, err
 	}
+	p.rest = f.Rest
 	return p, bind(s, f, p, d, trainable, extra...)
 }
 
@@ -92,12 +93,12 @@ func CheckPolicy(f *hf.Folder) error {
 }
 
 // newPolicy is the unbound model of f, and what its checkpoint may have besides.
-func newPolicy(f *hf.Folder) (p Policy, extra []string, err error) {
+func newPolicy(f *hf.Folder) (m *Decoder, extra []string, err error) {
 	c, err := f.Config()
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &Decoder{config: c}
+	m = &Decoder{config: c}
 	if m.Body, err = newBody(f, c, "ForCausalLM"); err != nil {
 		return nil, nil, err
 	}

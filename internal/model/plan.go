@@ -25,6 +25,7 @@ func (m *Decoder) Plan() (torch.DecoderPlan, bool) {
 		GELU: c.HiddenAct == "gelu_pytorch_tanh", Offset: m.Body.Norm.Offset, Eps: c.RMSNormEps,
 		EmbedScale: float64(m.Body.scale), ScoreScale: 1 / math.Sqrt(float64(c.HeadDim)), ScoreCap: c.AttnLogitSoftcapping, LogitCap: c.FinalLogitSoftcapping,
 		Frequencies: m.Body.inverse, Embedding: m.Body.Embedding.Weight.Tensor, Norm: m.Body.Norm.Weight.Tensor, Output: m.head(),
+		Rest: m.rest,
 	}
 	if c.QueryPreAttnScalar > 0 {
 		p.ScoreScale = 1 / math.Sqrt(c.QueryPreAttnScalar)

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "guard.h"
@@ -106,12 +107,41 @@ struct Layer {
   int window = 0;
 };
 
+// A Cache is zeroed blocks of floats, mapped some at a time as they are first
+// asked for. Those that nobody writes take no memory.
+class Cache {
+  const int64_t block, per;  // floats of a block, blocks of a piece
+  std::vector<float *> pieces;
+
+ public:
+  explicit Cache(int64_t block_) : block(block_), per(std::max<int64_t>(1, (int64_t(64) << 20) / (block_ * int64_t(sizeof(float))))) {}
+  Cache(const Cache &) = delete;
+  ~Cache() {
+    for (auto p : pieces) munmap(p, per * block * sizeof(float));
+  }
+  void reserve(int64_t last) {
+    while (static_cast<int64_t>(pieces.size()) * per <= last) {
+      auto p = mmap(nullptr, per * block * sizeof(float), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      TORCH_CHECK(p != MAP_FAILED, "decoder: no memory for more than ", static_cast<int64_t>(pieces.size()) * per, " blocks of the cache: lower sampler.memory or sampler.batch");
+      pieces.push_back(static_cast<float *>(p));
+    }
+  }
+  float *at(int64_t i) const { return pieces[i / per] + i % per * block; }
+};
+
 // A Batch is the tokens of one step.
 struct Batch {
   const shim_token *tokens;
   const shim_sequence *sequences;
   const int32_t *blocks;
   const shim_sequence &of(int64_t t) const { return sequences[tokens[t].sequence]; }
+  // The block that holds token t, and its place there.
+  std::pair<int32_t, int> place(int64_t t) const {
+    auto &s = of(t);
+    auto own = tokens[t].position - s.shared;
+    auto at = own < 0 ? tokens[t].position : own, first = own < 0 ? s.shared_at : s.own_at;
+    return {blocks[first + at / Tile::keys_wide], at % Tile::keys_wide};
+  }
 };
 
 class Decoder {
@@ -121,14 +151,13 @@ class Decoder {
   at::Tensor embedding;
   Norm last;
   Product head;
-  float *cache = nullptr;  // [blocks, layers, groups, {keys [K,16], values [16,K]}], reserved and not yet touched
-  size_t cache_bytes = 0;
+  Cache cache;  // of blocks [layers, groups, {keys [K,16], values [16,K]}]
   Vector x, normed, qkv, seen, mixed, gates, feed, logits;
   std::vector<float> cosines, sines;  // [position, K/2]
 
   int64_t tile_size() const { return int64_t(c.head) * Tile::keys_wide; }
   float *tile(int64_t block, int layer, int group) const {
-    return cache + ((block * c.layers + layer) * c.groups + group) * 2 * tile_size();
+    return cache.at(block) + (layer * c.groups + group) * 2 * tile_size();
   }
   void embed(const Batch &b, int64_t n);
   void turn(float *x, int position) const;
@@ -139,39 +168,35 @@ class Decoder {
   void block(const Batch &b, int64_t n, const std::vector<int32_t> &wanted, int layer);
 
  public:
-  Decoder(const shim_decoder_shape &shape, shim_tensor *tensors, const int32_t *windows, const float *frequencies,
-          shim_tensor embedding_, shim_tensor norm, shim_tensor head_);
-  ~Decoder() {
-    if (cache) munmap(cache, cache_bytes);
-  }
+  Decoder(const shim_decoder_shape &shape, const float *frequencies, shim_tensor embedding_, shim_tensor norm, shim_tensor head_);
+  void set(int layer, shim_tensor *t, int window);
   void step(const Batch &b, int64_t n, shim_draw *draws, int n_draws, const int32_t *seen, shim_alternative *top, int wide);
 };
 
-Decoder::Decoder(const shim_decoder_shape &shape, shim_tensor *tensors, const int32_t *windows, const float *frequencies,
-                 shim_tensor embedding_, shim_tensor norm, shim_tensor head_)
-    : c(shape), layers(shape.layers), inverse(frequencies, frequencies + shape.head / 2), embedding(ref(embedding_)) {
+Decoder::Decoder(const shim_decoder_shape &shape, const float *frequencies, shim_tensor embedding_, shim_tensor norm, shim_tensor head_)
+    : c(shape),
+      layers(shape.layers),
+      inverse(frequencies, frequencies + shape.head / 2),
+      embedding(ref(embedding_)),
+      cache(int64_t(shape.layers) * shape.groups * 2 * shape.head * Tile::keys_wide) {
   floats(embedding_);
-  for (int i = 0; i < c.layers; i++) {
-    auto t = tensors + i * shim_layer_tensors;
-    auto &l = layers[i];
-    l.window = windows[i];
-    l.attn.set(t[shim_attn_norm], c.offset);
-    l.attn_post.set(t[shim_attn_post], c.offset);
-    l.feed.set(t[shim_feed_norm], c.offset);
-    l.feed_post.set(t[shim_feed_post], c.offset);
-    l.q.set(t[shim_q_norm], c.offset);
-    l.k.set(t[shim_k_norm], c.offset);
-    l.qkv.pack({t[shim_q], t[shim_k], t[shim_v]}, {t[shim_q_bias], t[shim_k_bias], t[shim_v_bias]});
-    l.o.pack({t[shim_o]}, {t[shim_o_bias]});
-    l.gate_up.pack({t[shim_gate], t[shim_up]}, {t[shim_gate_bias], t[shim_up_bias]});
-    l.down.pack({t[shim_down]}, {t[shim_down_bias]});
-  }
   last.set(norm, c.offset);
   head.pack({head_}, {nullptr});
-  cache_bytes = size_t(c.blocks) * c.layers * c.groups * 2 * tile_size() * sizeof(float);
-  auto p = mmap(nullptr, cache_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  TORCH_CHECK(p != MAP_FAILED, "decoder: no address space for a cache of ", cache_bytes, " bytes");
-  cache = static_cast<float *>(p);
+}
+
+void Decoder::set(int layer, shim_tensor *t, int window) {
+  auto &l = layers[layer];
+  l.window = window;
+  l.attn.set(t[shim_attn_norm], c.offset);
+  l.attn_post.set(t[shim_attn_post], c.offset);
+  l.feed.set(t[shim_feed_norm], c.offset);
+  l.feed_post.set(t[shim_feed_post], c.offset);
+  l.q.set(t[shim_q_norm], c.offset);
+  l.k.set(t[shim_k_norm], c.offset);
+  l.qkv.pack({t[shim_q], t[shim_k], t[shim_v]}, {t[shim_q_bias], t[shim_k_bias], t[shim_v_bias]});
+  l.o.pack({t[shim_o]}, {t[shim_o_bias]});
+  l.gate_up.pack({t[shim_gate], t[shim_up]}, {t[shim_gate_bias], t[shim_up_bias]});
+  l.down.pack({t[shim_down]}, {t[shim_down_bias]});
 }
 
 void Decoder::embed(const Batch &b, int64_t n) {
@@ -219,11 +244,7 @@ void Decoder::remember(const Batch &b, int64_t n, int layer) {
         if (h < c.heads)
           for (int i = 0; i < c.head; i++) one[i] *= c.score_scale;
       }
-      auto &s = b.of(t);
-      auto own = position - s.shared;
-      auto at = own < 0 ? position : own, first = own < 0 ? s.shared_at : s.own_at;
-      auto block = b.blocks[first + at / Tile::keys_wide];
-      auto slot = at % Tile::keys_wide;
+      auto [block, slot] = b.place(t);
       for (int g = 0; g < c.groups; g++) {
         auto to = tile(block, layer, g);
         auto key = row + (c.heads + g) * c.head, value = row + (c.heads + c.groups + g) * c.head;
@@ -321,6 +342,7 @@ void Decoder::step(const Batch &b, int64_t n, shim_draw *draws, int n_draws, con
   std::vector<int32_t> everyone(n), wanted(n_draws);
   for (int64_t i = 0; i < n; i++) everyone[i] = static_cast<int32_t>(i);
   for (int i = 0; i < n_draws; i++) wanted[i] = draws[i].row;
+  for (int64_t t = 0; t < n; t++) cache.reserve(b.place(t).first);
   embed(b, n);
   for (int i = 0; i < c.layers; i++) block(b, n, i + 1 < c.layers ? everyone : wanted, i);
   const int64_t most = std::max<int64_t>(16, (1 << 23) / c.vocabulary);  // rows of logits at once
@@ -336,9 +358,11 @@ void Decoder::step(const Batch &b, int64_t n, shim_draw *draws, int n_draws, con
 
 }  // namespace
 
-shim_decoder shim_decoder_new(const shim_decoder_shape *shape, shim_tensor *layers, const int32_t *windows, const float *inverse,
-                              shim_tensor embedding, shim_tensor norm, shim_tensor head) {
-  return guard(shim_decoder(nullptr), [&]() -> shim_decoder { return new Decoder(*shape, layers, windows, inverse, embedding, norm, head); });
+shim_decoder shim_decoder_new(const shim_decoder_shape *shape, const float *inverse, shim_tensor embedding, shim_tensor norm, shim_tensor head) {
+  return guard(shim_decoder(nullptr), [&]() -> shim_decoder { return new Decoder(*shape, inverse, embedding, norm, head); });
+}
+int shim_decoder_layer(shim_decoder d, int layer, shim_tensor *tensors, int window) {
+  return run([&] { static_cast<Decoder *>(d)->set(layer, tensors, window); });
 }
 void shim_decoder_free(shim_decoder d) { delete static_cast<Decoder *>(d); }
 

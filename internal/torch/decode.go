@@ -26,6 +26,10 @@ type DecoderPlan struct {
 	Norm                                         Tensor
 	Output                                       Tensor // [Vocabulary,Width]
 	Layers                                       []DecoderLayer
+
+	// Rest is called when some weights have been copied: memory that stands
+	// behind them may go. Nil: nothing is to be done.
+	Rest func()
 }
 
 // A DecoderLayer is the weights of one layer, biases and some norms undefined
@@ -54,7 +58,6 @@ func (l *DecoderLayer) tensors() [C.shim_layer_tensors]Tensor {
 type Decoder struct {
 	c          C.shim_decoder
 	vocabulary int
-	blocks     int
 }
 
 // DecoderBlock is how many tokens a block of a Decoder's cache holds.
@@ -89,26 +92,34 @@ func (p *DecoderPlan) shape(blocks int) C.shim_decoder_shape {
 	}
 }
 
-// NewDecoder makes p a decoder of s, whose cache has room for so many blocks.
-// Memory for it is taken as it is needed.
-func (s *Scope) NewDecoder(p DecoderPlan, blocks int) *Decoder {
-	shape := p.shape(blocks)
+// NewDecoder makes p a decoder of s. Its cache grows to the highest block that
+// a step writes to.
+func (s *Scope) NewDecoder(p DecoderPlan) *Decoder {
+	shape := p.shape(0)
 	const op = "decoder"
-	var tensors []libtch.Ctensor
-	var windows []int32
-	for i := range p.Layers {
-		for _, t := range p.Layers[i].tensors() {
-			tensors = append(tensors, t.use(op))
-		}
-		windows = append(windows, int32(p.Layers[i].Window))
-	}
-	c := C.shim_decoder_new(&shape, (*C.shim_tensor)(unsafe.Pointer(&tensors[0])), (*C.int32_t)(unsafe.Pointer(&windows[0])), (*C.float)(unsafe.Pointer(&p.Frequencies[0])),
-		C.shim_tensor(p.Embedding.use(op)), C.shim_tensor(p.Norm.use(op)), C.shim_tensor(p.Output.use(op)))
+	c := C.shim_decoder_new(&shape, (*C.float)(unsafe.Pointer(&p.Frequencies[0])), C.shim_tensor(p.Embedding.use(op)), C.shim_tensor(p.Norm.use(op)), C.shim_tensor(p.Output.use(op)))
 	if c == nil {
 		fail(op, shimWords(), p.Embedding)
 	}
 	s.Defer(func() { C.shim_decoder_free(c) })
-	return &Decoder{c: c, vocabulary: p.Vocabulary, blocks: blocks}
+	p.rest()
+	for i := range p.Layers {
+		var tensors [C.shim_layer_tensors]libtch.Ctensor
+		for k, t := range p.Layers[i].tensors() {
+			tensors[k] = t.use(op)
+		}
+		if C.shim_decoder_layer(c, C.int(i), (*C.shim_tensor)(unsafe.Pointer(&tensors[0])), C.int(p.Layers[i].Window)) != 0 {
+			fail(op, shimWords(), p.Layers[i].Q)
+		}
+		p.rest()
+	}
+	return &Decoder{c: c, vocabulary: p.Vocabulary}
+}
+
+func (p *DecoderPlan) rest() {
+	if p.Rest != nil {
+		p.Rest()
+	}
 }
 
 // Step computes tokens and makes draws of them, in the order of the rows that

@@ -22,12 +22,12 @@ typedef struct {
   float logprob;
 } shim_alternative;
 
-// A decoder: its shape, and the tensors of its layers, shim_layer_tensors each
-// in the order of the enum; nullptr for none. All are fp32 on the CPU.
+// A decoder's shape, and the tensors of a layer in the order of the enum; nullptr
+// for none. All are fp32 on the CPU.
 typedef struct {
   int32_t layers, width, heads, groups, head, feed, vocabulary, gelu;
   int32_t offset; // norms scale by 1 + weight
-  int32_t blocks; // of the cache
+  int32_t blocks; // of a cache on a GPU
   float eps, embedding_scale, score_scale, score_cap, logit_cap; // 0: none
 } shim_decoder_shape;
 
@@ -39,8 +39,8 @@ enum {
 };
 
 typedef void *shim_decoder;
-shim_decoder shim_decoder_new(const shim_decoder_shape *shape, shim_tensor *layers, const int32_t *windows, const float *inverse,
-                              shim_tensor embedding, shim_tensor norm, shim_tensor head);
+shim_decoder shim_decoder_new(const shim_decoder_shape *shape, const float *inverse, shim_tensor embedding, shim_tensor norm, shim_tensor head);
+int shim_decoder_layer(shim_decoder d, int layer, shim_tensor *tensors, int window);  // copies them; for each before the first step
 void shim_decoder_free(shim_decoder d);
 
 // A sequence's first `shared` tokens lie in the blocks from shared_at on, the
