@@ -39,7 +39,7 @@ Scores map to 1-10 by settings under scale., fitted to these answers or, with
 	cmd.Flags().StringVar(&fitted, "scale-from", "", "scores table whose map to 1-10 to use")
 	cmd.MarkFlagsOneRequired("ranker", "kind")
 	a.flags(cmd, "model", "prompts")
-	cmd.AddCommand(rewardBenchVerb(), alpacaVerb(), mtBenchVerb(), arenaHardVerb(), compareRunsVerb(),
+	cmd.AddCommand(rewardBenchVerb(), alpacaVerb(), tasksVerb(), mtBenchVerb(), arenaHardVerb(), compareRunsVerb(),
 		banditVerb(), variantsVerb(), lossesVerb(), attributesVerb(), controlVerb(), unlearningVerb())
 	return cmd
 }

@@ -38,12 +38,12 @@ func TestMain(m *testing.M) {
 //	raters [gone]              sets $URL to a judge that rates and compares, fails at times and refuses what it has answered, or stops it
 //	servers KEY                sets $URL to a server of rewards and judgements that wants KEY
 //
-// and $FOLDERS, $MODELS, $DPO and $RANKERS are folders of test data.
+// and $FOLDERS, $MODELS, $DPO, $RANKERS and $TASKS are folders of test data.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			for name, dir := range map[string]string{"FOLDERS": "testdata/folders", "MODELS": "../../internal/model/testdata", "DPO": "../../dpo/testdata", "RANKERS": "../../ranker/testdata"} {
+			for name, dir := range map[string]string{"FOLDERS": "testdata/folders", "MODELS": "../../internal/model/testdata", "DPO": "../../dpo/testdata", "RANKERS": "../../ranker/testdata", "TASKS": "../../eval/tasks/testdata"} {
 				path, err := filepath.Abs(dir)
 				if err != nil {
 					return err
