@@ -5,7 +5,7 @@ GO    := $(TORCH) go
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help run build cuda test check race fuzz bench study demo-models golden fmt clean
+.PHONY: help run build cuda gpu-check test check race fuzz bench study demo-models golden fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ build: ## build bin/radpo
 
 cuda: ## compile the CUDA-only part; needs neither a GPU nor a toolkit
 	$(TORCH) tools/cuda bin/libradpo_cuda.so
+
+gpu-check: cuda ## check and time decoding on a GPU, into bin/gpu.json and bin/gpu.md; skips without one
+	$(GO) test -c -o bin/gpu-check ./sampler
+	cd sampler && GPU_CHECK=../bin ../$(TORCH) ../bin/gpu-check -test.run '^TestGPU$$' -test.v -test.timeout 9m
 
 test: ## vet and all tests: no network, no GPU
 	$(GO) vet ./...

@@ -51,7 +51,7 @@ func (e *Engine) open(p model.Policy) error {
 		plan, fused = m.Plan()
 	}
 	onCPU := e.scope.Device() == torch.CPU
-	slots := fused && !onCPU && d != torch.Float && slottable(plan, e.window) == nil
+	slots := fused && !onCPU && d != torch.Float && flash(plan) && slottable(plan, e.window) == nil
 	if slots {
 		e.schedule.blocks.size = slotTokens
 	}

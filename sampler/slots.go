@@ -200,3 +200,6 @@ func slottable(p torch.DecoderPlan, longest int) error {
 	}
 	return nil
 }
+
+// flash says whether flash attention has p's width of heads.
+func flash(p torch.DecoderPlan) bool { return p.Head%8 == 0 && p.Head <= 256 }
