@@ -32,9 +32,6 @@ func announce(ctx context.Context, g *torch.Group, c TrainConfig, in flow.In, fr
 	if g == nil {
 		return nil
 	}
-	if c.Device != "cpu" {
-		return fmt.Errorf("%d processes and device %s: several processes train on the CPU only; start one, or set device=cpu", g.Size(), c.Device)
-	}
 	data, err := json.Marshal(job{wholeConfig(c), inputs(in), from})
 	if err != nil {
 		return err

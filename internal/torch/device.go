@@ -30,7 +30,7 @@ func (d Device) String() string {
 
 // OpenDevice finds the device that a configuration names: cpu, cuda, or auto,
 // which is cuda where one answers. The same binary serves both: CUDA's
-// library is opened here, at run time.
+// library is opened here, at run time. Processes of one launch take a device each.
 func OpenDevice(name string) (Device, error) {
 	switch name {
 	case "cpu":
@@ -42,13 +42,23 @@ func OpenDevice(name string) (Device, error) {
 	n, err := openCUDA()
 	switch {
 	case err == nil && n > 0:
-		return 0, nil
+		return ofProcess(n)
 	case name == "auto":
 		return CPU, nil
 	case err != nil:
 		return CPU, fmt.Errorf("device cuda: %w", err)
 	}
 	return CPU, fmt.Errorf("device cuda: libtorch sees no CUDA device")
+}
+
+// ofProcess is this process's of a machine's devices. Where a launcher shows each
+// process its own alone, that is the first.
+func ofProcess(devices int) (Device, error) {
+	p, err := findPlace(os.Getenv)
+	if err != nil || p.size == 1 {
+		return 0, err
+	}
+	return Device(p.local % devices), openCUDAPart()
 }
 
 // openCUDA loads libtorch_cuda beside the libtorch_cpu in use, once.

@@ -4,6 +4,8 @@
 #include "guard.h"
 
 #define USE_C10D_GLOO
+#include <dlfcn.h>
+
 #include <chrono>
 #include <memory>
 #include <vector>
@@ -43,8 +45,19 @@ namespace {
 
 struct Group {
   c10::intrusive_ptr<c10d::Store> store; // rank 0's serves the others
-  c10::intrusive_ptr<c10d::Backend> gloo, nccl; // for tensors on the CPU and on a GPU
-  c10d::Backend &backend(const at::Tensor &t) { return t.is_cuda() ? *nccl : *gloo; }
+  int rank, size;
+  c10::intrusive_ptr<c10d::Backend> gloo, nccl; // for tensors on the CPU and, once there are some, on a GPU
+
+  c10d::Backend &backend(const at::Tensor &t, int patience) {
+    if (!t.is_cuda()) return *gloo;
+    if (!nccl) {
+      auto make = reinterpret_cast<void (*)(const c10::intrusive_ptr<c10d::Store> *, int, int, int, int, c10::intrusive_ptr<c10d::Backend> *)>(
+          dlsym(RTLD_DEFAULT, "radpo_cuda_group"));
+      TORCH_CHECK(make, "the CUDA part is not loaded");
+      make(&store, rank, size, t.get_device(), patience, &nccl);
+    }
+    return *nccl;
+  }
 };
 
 template <class Options>
@@ -73,6 +86,8 @@ shim_group shim_group_join(const char *host, int port, int serve, int rank, int 
     at.waitWorkers = false;
     at.timeout = seconds(patience);
     auto group = std::make_unique<Group>();
+    group->rank = rank;
+    group->size = size;
     group->store = c10::make_intrusive<c10d::PrefixStore>(prefix, c10::make_intrusive<c10d::TCPStore>(host, at));
     auto options = ProcessGroupGloo::Options::create(seconds(patience));
     options->devices.push_back(device(interface, address));
@@ -85,7 +100,7 @@ int shim_group_sum(shim_group g, shim_tensor t, int patience) {
   return run([&] {
     at::NoGradGuard off;
     std::vector<at::Tensor> ts{ref(t)};
-    static_cast<Group *>(g)->backend(ref(t)).allreduce(ts, within<c10d::AllreduceOptions>(patience))->wait();
+    static_cast<Group *>(g)->backend(ref(t), patience).allreduce(ts, within<c10d::AllreduceOptions>(patience))->wait();
   });
 }
 
@@ -93,14 +108,14 @@ int shim_group_broadcast(shim_group g, shim_tensor t, int patience) {
   return run([&] {
     at::NoGradGuard off;
     std::vector<at::Tensor> ts{ref(t)};
-    static_cast<Group *>(g)->backend(ref(t)).broadcast(ts, within<c10d::BroadcastOptions>(patience))->wait();
+    static_cast<Group *>(g)->backend(ref(t), patience).broadcast(ts, within<c10d::BroadcastOptions>(patience))->wait();
   });
 }
 
 int shim_group_scatter(shim_group g, shim_tensor own, shim_tensor full, int patience) {
   return run([&] {
     at::NoGradGuard off;
-    auto &group = static_cast<Group *>(g)->backend(ref(own));
+    auto &group = static_cast<Group *>(g)->backend(ref(own), patience);
     group._reduce_scatter_base(ref(own), ref(full), within<c10d::ReduceScatterOptions>(patience))->wait();
   });
 }
@@ -110,6 +125,6 @@ int shim_group_gather(shim_group g, shim_tensor full, shim_tensor own, int patie
   return run([&] {
     at::NoGradGuard off;
     auto to = ref(full).view(at::kByte), from = ref(own).view(at::kByte);
-    static_cast<Group *>(g)->backend(to)._allgather_base(to, from, within<c10d::AllgatherOptions>(patience))->wait();
+    static_cast<Group *>(g)->backend(to, patience)._allgather_base(to, from, within<c10d::AllgatherOptions>(patience))->wait();
   });
 }

@@ -17,7 +17,8 @@ import (
 	"unsafe"
 )
 
-// A Group is processes that train together, joined by torch's c10d over Gloo.
+// A Group is processes that train together, joined by torch's c10d: over Gloo,
+// and over NCCL for tensors on a GPU.
 // All of them call the same methods in the same order. A nil *Group is one
 // process alone.
 type Group struct {
