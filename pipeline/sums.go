@@ -20,7 +20,7 @@ const sumsFile = "SHA256SUMS"
 // pages are the files that it lists: configuration, report, and the models that
 // the binary brought along.
 func pages(dir string) ([]string, error) {
-	all := []string{ConfigFile, "report.html", "report.json"}
+	all := []string{ConfigFile, "report.html", "report.md", "report.json"}
 	err := filepath.WalkDir(filepath.Join(dir, "builtin"), func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil

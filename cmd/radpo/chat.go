@@ -31,7 +31,7 @@ said. On a pipe, answers alone go to stdout.`,
 		Example: "  radpo chat runs/demo --goal 10\n  echo 'What is a fox?' | radpo chat DIR --temperature 0",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.N = 1
+			o.N, o.Repetition = 1, 1
 			if err := checkSampling(o.Sampling); err != nil {
 				return &usageError{err, cmd.CommandPath()}
 			}
