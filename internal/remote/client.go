@@ -192,7 +192,10 @@ func (c *Client) ask(ctx context.Context, body []byte, take func([]byte) error) 
 			c.servers.leave(s, nil)
 			return err
 		}
-		c.servers.leave(s, failure)
+		failing := c.servers.leave(s, failure)
+		if failing && failure.kind == silent && c.servers.anotherThan(s) {
+			continue // a server that is down says nothing of the request
+		}
 		failure.Method, failure.Server = method(body), s.name
 		if !failures.again(failure) || failures.total() == c.tries {
 			return failure

@@ -94,12 +94,14 @@ func (p *pool) take() (*server, time.Duration) {
 	return best, 0
 }
 
-// leave ends a request at s. Requests that were under way when s was set aside
-// do not set it aside for longer.
-func (p *pool) leave(s *server, failure *Failure) {
+// leave ends a request at s and reports whether s had failed before, without an
+// answer since. Requests that were under way when s was set aside do not set it
+// aside for longer.
+func (p *pool) leave(s *server, failure *Failure) (failing bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.busy--
+	failing = s.failures > 0
 	switch {
 	case failure == nil:
 		s.failures = 0
@@ -114,6 +116,7 @@ func (p *pool) leave(s *server, failure *Failure) {
 			s.until = until
 		}
 	}
+	return failing
 }
 
 // anotherThan reports whether a server other than s is up.
