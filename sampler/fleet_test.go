@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -136,20 +138,23 @@ func TestFleetStorm(t *testing.T) {
 
 	var servers [3]*server
 	var faults atomic.Int64
+	var asking sync.Mutex
+	times := map[string]uint64{} // that each answer was about to be given
 	for i := range servers {
-		rng := rand.New(rand.NewPCG(uint64(i), 7))
-		draw := make(chan int, 1)
-		draw <- 0
 		s := serve(t, "completions")
 		s.fault = func(w http.ResponseWriter, r *http.Request, answer []byte) bool {
-			<-draw
-			roll, which := rng.IntN(100), rng.IntN(len(storm))
-			draw <- 0
-			if r.URL.Path != "/v1/completions" || roll >= 25 {
+			asking.Lock()
+			times[string(answer)]++
+			try := times[string(answer)]
+			asking.Unlock()
+			// The weather of a try is its own, whatever the order: five wrong
+			// answers in a row would end a question, as they should.
+			weather := rand.New(rand.NewPCG(uint64(crc32.ChecksumIEEE(answer)), try))
+			if r.URL.Path != "/v1/completions" || weather.IntN(100) >= 25 {
 				return false
 			}
 			faults.Add(1)
-			storm[which](w, r, answer)
+			storm[weather.IntN(len(storm))](w, r, answer)
 			return true
 		}
 		servers[i] = s
