@@ -106,6 +106,7 @@ func curve(t *testing.T, out string) (steps []map[string]float64) {
 // a loss in float32 and of ten times that in norms and log-probabilities, for
 // losses whose terms couple a step's pairs too; and the same bytes each time.
 func TestTwoProcessesEqualOne(t *testing.T) {
+	t.Parallel()
 	for _, set := range []string{"dpo.loss=sigmoid", "dpo.loss=aot", "dpo.loss=kto", "dpo.loss=bco+sft", "dpo.lora.rank=2", "dpo.shard=parameters"} {
 		t.Run(set, func(t *testing.T) {
 			dir := t.TempDir()
@@ -147,17 +148,16 @@ func TestTwoProcessesEqualOne(t *testing.T) {
 // status 75 and one checkpoint, and the same launch ends as an unbroken one
 // does, to the bit.
 func TestTwoProcessesInterrupted(t *testing.T) {
+	t.Parallel()
 	for i, sets := range [][]string{
 		{"dtype=float32"},
-		{"dtype=bfloat16"},
-		{"dtype=float32", "dpo.shard=parameters", "dpo.ema=0.9"},
-		{"dtype=bfloat16", "dpo.shard=parameters", "dpo.moments=8bit"},
+		{"dtype=bfloat16", "dpo.shard=parameters", "dpo.moments=8bit", "dpo.ema=0.9"},
 		{"dtype=float32", "dpo.shard=gradients", "dpo.lora.rank=2"},
 		{"dtype=bfloat16", "dpo.shard=optimizer", "dpo.lora.rank=2"},
 	} {
 		t.Run(strings.Join(sets, ","), func(t *testing.T) {
 			dir, rank := t.TempDir(), i%2
-			args := append(slices.Clone(slow), "--set", "dpo.epochs=20")
+			args := append(slices.Clone(slow), "--set", "dpo.epochs=8")
 			for _, set := range sets {
 				args = append(args, "--set", set)
 			}
@@ -184,16 +184,17 @@ func TestTwoProcessesInterrupted(t *testing.T) {
 // state, others go on with, and the curve is that of one process within 1e-6; also
 // where a step has fewer rows than there are processes.
 func TestOtherWorldSize(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		before, after int
 		shard         string
 		batch         int
 	}{
-		{2, 1, "parameters", 4}, {2, 3, "parameters", 4}, {1, 2, "optimizer", 4}, {2, 3, "gradients", 2}, {2, 3, "none", 2},
+		{2, 1, "parameters", 4}, {2, 3, "parameters", 2}, {1, 2, "optimizer", 4}, {2, 3, "gradients", 2},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			dir := t.TempDir()
-			args := append(slices.Clone(slow), "--set", "dpo.epochs=10", "--set", "dpo.learning_rate=1e-5", "--set", fmt.Sprint("dpo.batch=", c.batch),
+			args := append(slices.Clone(slow), "--set", "dpo.epochs=5", "--set", "dpo.learning_rate=1e-5", "--set", fmt.Sprint("dpo.batch=", c.batch),
 				"--set", "dpo.shard="+c.shard, "--set", "dpo.moments=8bit", "--out")
 			one, moved := filepath.Join(dir, "one"), filepath.Join(dir, "moved")
 			if log, err := exec.Command("radpo", append(args, one)...).CombinedOutput(); err != nil {
@@ -233,6 +234,7 @@ func awaitCheckpoint(t *testing.T, out string) {
 // TestDeathEndsAll: when one process is killed, the other ends soon and says
 // why; what was saved goes on with one process alone.
 func TestDeathEndsAll(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	args := append(slices.Clone(slow), "--out", out)
 	for victim := range 2 {

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 //
 // and $FOLDERS, $MODELS, $DPO, $RANKERS and $TASKS are folders of test data.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
