@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"unicode/utf8"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -83,7 +82,10 @@ func AlpacaEval(in Alpaca) (AlpacaRow, error) {
 		return AlpacaRow{}, err
 	}
 	r := c.row()
-	r.Length = meanLength(in)
+	r.Length = c.length / len(c.rows)
+	if in.Outputs != nil {
+		r.Length = meanLength(in.Outputs)
+	}
 	r.Bootstrap = c.spread(in.Draws, r.WinRate, c.winRate)
 	r.LCBootstrap = c.spread(in.Draws, r.Controlled, c.controlled)
 	return r, nil
@@ -104,6 +106,7 @@ func (c *contest) spread(n int, value float64, f statistic) *Spread95 {
 type contest struct {
 	rows       []table.Annotation
 	difficulty []float64 // of each row
+	length     int       // of all outputs of the model together, in characters
 	glm        glm
 	of         []int // the annotation behind each row of the glm that is the model's
 	name       string
@@ -126,6 +129,7 @@ func newContest(in Alpaca) (*contest, error) {
 	case in.Difficulty != nil:
 		c.name = "length_controlled_noreg"
 	}
+	c.glm.rows = make([]glmRow, 0, len(in.Gamed)+len(in.Rows))
 	if err := c.addGamed(in); err != nil {
 		return nil, err
 	}
@@ -141,7 +145,7 @@ func newContest(in Alpaca) (*contest, error) {
 	if c.c = in.C; c.c == 0 {
 		c.c = c.glm.chooseC()
 	}
-	c.weights = c.glm.fit(c.c, ones(len(c.glm.rows)), LengthWeights{})
+	c.weights = newDescent(LengthWeights{}, newColumns(c.glm.rows)).fit(c.c, exact)
 	return c, nil
 }
 
@@ -192,7 +196,9 @@ func (c *contest) addRows(in Alpaca) error {
 	c.difficulty = difficulty
 	differences := make([]float64, len(c.rows))
 	for i, a := range c.rows {
-		differences[i] = float64(utf8.RuneCountInString(a.Output1) - utf8.RuneCountInString(a.Output2))
+		length := characters(a.Output2)
+		differences[i] = float64(characters(a.Output1) - length)
+		c.length += length
 	}
 	for i, t := range standardised(differences) {
 		if p := c.rows[i].Preference; !math.IsNaN(p) {
@@ -300,7 +306,7 @@ func (c *contest) controlled(w []float64) float64 {
 		for k, i := range c.of {
 			times[c.glm.gamed+k] = w[i]
 		}
-		fitted = c.glm.fit(c.c, times, fitted)
+		fitted = newDescent(fitted, newColumns(c.glm.counted(times))).fit(c.c, exact)
 	}
 	var sum, n float64
 	for i, d := range c.difficulty {
@@ -311,16 +317,10 @@ func (c *contest) controlled(w []float64) float64 {
 }
 
 // meanLength is upstream's avg_length, rounded down.
-func meanLength(in Alpaca) int {
+func meanLength(outputs []table.Output) int {
 	sum := 0
-	if in.Outputs != nil {
-		for _, o := range in.Outputs {
-			sum += utf8.RuneCountInString(o.Output)
-		}
-		return sum / len(in.Outputs)
+	for _, o := range outputs {
+		sum += characters(o.Output)
 	}
-	for _, a := range in.Rows {
-		sum += utf8.RuneCountInString(a.Output2)
-	}
-	return sum / len(in.Rows)
+	return sum / len(outputs)
 }

@@ -1,8 +1,12 @@
 package eval
 
 import (
+	"encoding/binary"
 	"math"
+	"math/bits"
+	"slices"
 	"sync"
+	"unicode/utf8"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
@@ -44,11 +48,6 @@ func (w LengthWeights) Probability(difficulty float64) float64 {
 
 func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
-// crossEntropy is −p·ln σ(z) − (1−p)·ln(1−σ(z)).
-func crossEntropy(p, z float64) float64 {
-	return math.Max(z, 0) + math.Log1p(math.Exp(-math.Abs(z))) - p*z
-}
-
 // standardised is the tanh of differences over their deviation, which is not
 // taken around their mean.
 func standardised(differences []float64) []float64 {
@@ -62,126 +61,41 @@ func standardised(differences []float64) []float64 {
 	return out
 }
 
-// fit minimises |w|₁ + C·Σ times·weight·crossEntropy from the start w, where
-// times says how often each row counts. It is a proximal Newton method (Lee,
-// Sun and Saunders 2014), exact but for rounding; scikit-learn's liblinear,
-// which the published numbers come from, stops at a tolerance of 1e-4.
-func (g glm) fit(c float64, times []float64, start LengthWeights) LengthWeights {
-	const steps, least = 200, 1e-6 // the last step leaves about its square
-	w := start.vector()
-	at := g.evaluate(c, times, w)
-	for range steps {
-		d := proximal(at.gradient, at.hessian, w)
-		if taxicab(d) < least {
-			w = plus(w, d, 1)
-			break
-		}
-		fall := dot(d, at.gradient) + taxicab(plus(w, d, 1)) - taxicab(w)
-		for length := 1.0; ; length /= 2 {
-			next := g.evaluate(c, times, plus(w, d, length))
-			if next.loss <= at.loss+0.01*length*fall+1e-13*at.loss || length < 1e-6 {
-				w, at = plus(w, d, length), next
-				break
-			}
+// characters are a valid text's code points: its bytes but those that go on with
+// one.
+func characters(text string) int {
+	b := []byte(text) // which copies nothing
+	n := len(b)
+	for ; len(b) >= 8; b = b[8:] {
+		word := binary.LittleEndian.Uint64(b)
+		n -= bits.OnesCount64(word >> 7 &^ (word >> 6) & 0x0101010101010101)
+	}
+	for _, c := range b {
+		if !utf8.RuneStart(c) {
+			n--
 		}
 	}
-	return LengthWeights{w[0], w[1], w[2]}
+	return n
 }
 
-// A surface is the objective at a point; the derivatives are of its smooth part.
-type surface struct {
-	loss     float64
-	gradient [3]float64
-	hessian  [3][3]float64
-}
-
-func (g glm) evaluate(c float64, times []float64, w [3]float64) surface {
-	var s surface
-	h := &s.hessian
-	product, run := 1.0, 0.0 // of 1 + e over rows of one weight: a logarithm for many rows
-	for i := range g.rows {
-		r := &g.rows[i]
-		weight := times[i] * r.weight
-		if weight == 0 {
-			continue
-		}
-		z := dot(w, r.x)
-		e := math.Exp(-math.Abs(z))
-		if weight != run || product > 1e280 {
-			s.loss += run * math.Log(product)
-			product, run = 1, weight
-		}
-		product *= 1 + e
-		s.loss += weight * (max(z, 0) - r.target*z)
-		q := 1 / (1 + e) // σ(|z|)
-		if z < 0 {
-			q *= e
-		}
-		slope, bend := weight*(q-r.target), weight*q*(1-q)
-		x, y, m := r.x[0], r.x[1], r.x[2]
-		s.gradient[0] += slope * x
-		s.gradient[1] += slope * y
-		s.gradient[2] += slope * m
-		h[0][0] += bend * x * x
-		h[1][0] += bend * x * y
-		h[1][1] += bend * y * y
-		h[2][0] += bend * x * m
-		h[2][1] += bend * y * m
-		h[2][2] += bend * m * m
-	}
-	s.loss += run * math.Log(product)
-	s.loss = taxicab(w) + c*s.loss
-	for j := range s.hessian {
-		s.gradient[j] *= c
-		for k := range j + 1 {
-			s.hessian[j][k] *= c
-			s.hessian[k][j] = s.hessian[j][k]
+// counted are the rows with each counted as often as times says.
+func (g glm) counted(times []float64) []glmRow {
+	out := make([]glmRow, 0, len(g.rows))
+	for i, r := range g.rows {
+		if times[i] != 0 {
+			r.weight *= times[i]
+			out = append(out, r)
 		}
 	}
-	return s
-}
-
-// proximal is the step d that minimises g·d + ½·dᵀHd + |w+d|₁, a coordinate at
-// a time.
-func proximal(g [3]float64, h [3][3]float64, w [3]float64) (d [3]float64) {
-	const sweeps, least = 1000, 1e-15
-	for range sweeps {
-		moved := 0.0
-		for j := range d {
-			bend := h[j][j]
-			if bend <= 0 { // no row has this feature
-				continue
-			}
-			slope := g[j] + dot(h[j], d)
-			at := w[j] + d[j]
-			to := soft(at-slope/bend, 1/bend)
-			d[j] += to - at
-			moved = math.Max(moved, math.Abs(to-at))
-		}
-		if moved < least {
-			break
-		}
-	}
-	return d
-}
-
-// soft is the threshold of the L1 norm: exact zeros come of it.
-func soft(v, by float64) float64 {
-	return math.Copysign(math.Max(math.Abs(v)-by, 0), v)
-}
-
-func taxicab(w [3]float64) float64 { return math.Abs(w[0]) + math.Abs(w[1]) + math.Abs(w[2]) }
-
-func dot(a, b [3]float64) float64 { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }
-
-func plus(w, d [3]float64, by float64) [3]float64 {
-	return [3]float64{w[0] + by*d[0], w[1] + by*d[1], w[2] + by*d[2]}
+	return out
 }
 
 // Cross-validation as upstream has it.
 const (
 	folds      = 5
 	candidates = 10 // of C, from 1e-4 to 1e4
+
+	near, exact = 1e-4, 1e-6 // how short a fit's last step is, of a fold and of all rows
 )
 
 // chooseC is the C whose fits predict left-out folds best, of equals the
@@ -189,19 +103,19 @@ const (
 // equal keys to the processor, so that its choice differs between machines.
 func (g glm) chooseC() float64 {
 	grid := floats.LogSpan(make([]float64, candidates), 1e-4, 1e4)
-	scores := make([][]float64, folds)
-	n := len(g.rows)
+	var parts [folds]columns
+	for fold := range parts {
+		parts[fold] = g.fold(fold)
+	}
+	var scores [folds][]float64
 	var work sync.WaitGroup
 	for fold := range folds {
 		work.Go(func() {
-			times := ones(n)
-			for i := n - 1 - fold; i >= 0; i -= folds {
-				times[i] = 0
-			}
-			w := LengthWeights{}
+			left := newDescent(LengthWeights{}, parts[fold])
+			rest := newDescent(LengthWeights{}, slices.Delete(slices.Clone(parts[:]), fold, fold+1)...)
 			for _, c := range grid {
-				w = g.fit(c, times, w)
-				scores[fold] = append(scores[fold], -g.leftOut(times, w))
+				loss := left.surface(rest.fit(c, near).vector()).loss
+				scores[fold] = append(scores[fold], -loss/float64(len(parts[fold].target)))
 			}
 		})
 	}
@@ -212,14 +126,10 @@ func (g glm) chooseC() float64 {
 	return grid[floats.MaxIdx(scores[0])]
 }
 
-// leftOut is the mean weighted cross-entropy of the rows that do not count.
-func (g glm) leftOut(times []float64, w LengthWeights) float64 {
-	var sum, n float64
-	for i, r := range g.rows {
-		if times[i] == 0 {
-			sum += r.weight * crossEntropy(r.target, dot(w.vector(), r.x))
-			n++
-		}
+func (g glm) fold(fold int) columns {
+	rows := make([]glmRow, 0, len(g.rows)/folds+1)
+	for i := len(g.rows) - 1 - fold; i >= 0; i -= folds {
+		rows = append(rows, g.rows[i])
 	}
-	return sum / n
+	return newColumns(rows)
 }

@@ -103,7 +103,7 @@ func differ(name string, left, right []Item) (Difference, bool) {
 	d := Difference{Metric: name, First: stat.Mean(x, nil), Second: stat.Mean(y, nil), Value: s.rows[0].Value, SE: s.errors[0], N: int64(len(x))}
 	d.CI, d.Detectable = [2]float64{s.rows[0].Lo, s.rows[0].Hi}, detectable*d.SE
 	by := byCluster(clusters, x, y)
-	if len(by) == len(x) && binary(x) && binary(y) {
+	if len(by) == len(x) && zeroOrOne(x) && zeroOrOne(y) {
 		d.Test, d.P = "mcnemar", mcNemar(x, y)
 	} else {
 		d.Test, d.P = "sign-flip", signFlip(by)
@@ -111,7 +111,7 @@ func differ(name string, left, right []Item) (Difference, bool) {
 	return d, true
 }
 
-func binary(x []float64) bool {
+func zeroOrOne(x []float64) bool {
 	return !slices.ContainsFunc(x, func(v float64) bool { return v != 0 && v != 1 })
 }
 

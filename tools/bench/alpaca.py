@@ -24,7 +24,7 @@ import pandas as pd  # noqa: E402
 from alpaca_eval.metrics import glm_winrate  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS = 3
+ROUNDS = 5
 MODEL = "FuseChat-Gemma-2-9B-Instruct"
 
 
