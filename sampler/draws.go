@@ -60,6 +60,11 @@ func (d *draws) draw(q *sequence, at int) torch.Draw {
 	return x
 }
 
+// make makes draws i … i+n−1 of as many rows of logits, on the host.
+func (d *draws) make(logits torch.Tensor, i, n int) {
+	logits.Draw(d.list[i:i+n], d.seen, d.top[i*d.wide:(i+n)*d.wide])
+}
+
 // scores takes what is known of prompts from the draws, and returns how many
 // of them that were.
 func (d *draws) scores(p *plan) int {

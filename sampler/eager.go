@@ -1,6 +1,8 @@
 package sampler
 
 import (
+	"context"
+
 	"radpo/internal/model"
 	"radpo/internal/torch"
 )
@@ -14,7 +16,7 @@ type eager struct {
 
 // step implements computer: prompts first, each whole and padded on the right,
 // then a token of each row.
-func (e *eager) step(s *torch.Scope, p *plan, d *draws) error {
+func (e *eager) step(_ context.Context, s *torch.Scope, p *plan, d *draws) error {
 	e.pool.reserve(s, p)
 	var states []torch.Tensor // of the draws, in their order
 	if len(p.chunks) > 0 {
@@ -28,16 +30,20 @@ func (e *eager) step(s *torch.Scope, p *plan, d *draws) error {
 	if len(d.list) == 0 {
 		return nil
 	}
-	all := s.Cat(states, 0)
-	const most = 256 // rows of logits at once
-	for i := 0; i < len(d.list); i += most {
-		n := min(most, len(d.list)-i)
-		s.Each(func(s *torch.Scope) {
-			logits := s.To(e.policy.Logits(s, s.Narrow(all, 0, int64(i), int64(n))), torch.Float)
-			logits.Draw(d.list[i:i+n], d.seen, d.top[i*d.wide:(i+n)*d.wide])
-		})
-	}
+	inParts(s, s.Cat(states, 0), func(s *torch.Scope, some torch.Tensor, i, n int) {
+		d.make(s.To(e.policy.Logits(s, some), torch.Float), i, n)
+	})
 	return nil
+}
+
+// inParts calls f with n rows of states at a time, from row i on: so few that
+// their logits do not fill memory.
+func inParts(s *torch.Scope, states torch.Tensor, f func(s *torch.Scope, some torch.Tensor, i, n int)) {
+	const most = 256
+	for i, total := 0, int(states.Dim(0)); i < total; i += most {
+		n := min(most, total-i)
+		s.Each(func(s *torch.Scope) { f(s, s.Narrow(states, 0, int64(i), int64(n)), i, n) })
+	}
 }
 
 // prompts computes whole prompts and returns the states of the tokens that are

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rs/zerolog"
+
 	"radpo/internal/model"
 	"radpo/internal/tokenizer"
 	"radpo/internal/torch"
@@ -30,13 +32,14 @@ type Engine struct {
 	draws      draws
 	compute    computer
 	scope      *torch.Scope
-	asks       int // taken so far
+	asks       int   // taken so far
+	slower     error // why the policy is not computed over slots, until that was told
 }
 
 // A computer does the work of a plan with a cache of its own.
 type computer interface {
 	// step computes the plan's tokens and then its draws, in place.
-	step(s *torch.Scope, p *plan, d *draws) error
+	step(ctx context.Context, s *torch.Scope, p *plan, d *draws) error
 }
 
 // A Ticket is a request that an engine has taken.
@@ -125,13 +128,17 @@ func (e *Engine) Step(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if e.slower != nil {
+		zerolog.Ctx(ctx).Warn().Err(e.slower).Msg("sampling goes operator by operator, which is slower")
+		e.slower = nil
+	}
 	p := e.schedule.next()
 	if len(p.chunks) == 0 && len(p.rows) == 0 && e.Idle() {
 		return nil
 	}
 	e.draws.prepare(p)
 	e.scope.NoGrad(func(s *torch.Scope) {
-		s.Each(func(s *torch.Scope) { err = e.compute.step(s, p, &e.draws) })
+		s.Each(func(s *torch.Scope) { err = e.compute.step(ctx, s, p, &e.draws) })
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,7 +83,7 @@ func TestGPU(t *testing.T) {
 		run  func(*testing.T, *torch.Scope, *figures)
 	}{
 		{"look", checkLook}, {"merge", checkMerge}, {"graphs", checkGraphs}, {"products", checkProducts}, {"launches", checkLaunches},
-		{"bandwidth", checkBandwidth}, {"8B", checkLarge},
+		{"bandwidth", checkBandwidth}, {"draws", checkDraws}, {"8B", checkLarge},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			err := torch.Run(t.Context(), device, func(s *torch.Scope) error {
@@ -273,3 +274,40 @@ func checkBandwidth(t *testing.T, s *torch.Scope, f *figures) {
 	rate := 2 * 2 * float64(pieces*slotTokens*groups*width) / seconds(s, 50, func(s *torch.Scope) { s.Look(q, k, v, a, b, c, tile, slotTokens, 0.088) })
 	f.add(t, "check 8: keys and values read by attention", rate/1e12, "TB/s", rate/f.Bandwidth)
 }
+
+// checkDraws: the kernel's tokens are the host's but for one in a thousand, whose
+// bounds lie closer than single precision tells apart; and what 512 rows take.
+func checkDraws(t *testing.T, s *torch.Scope, f *figures) {
+	const rows, vocabulary = 512, 128256
+	logits := s.To(noise(s, 3, rows, vocabulary), torch.Float)
+	r := rand.New(rand.NewPCG(7, 7))
+	list := make([]torch.Draw, rows)
+	for i := range list {
+		list[i] = torch.Draw{Target: -1, Temperature: 0.8, TopP: 0.95, Uniform: r.Float64()}
+		if i%4 == 0 {
+			list[i].TopK, list[i].MinP = 1000, 0.001
+		}
+	}
+	want, got := slices.Clone(list), slices.Clone(list)
+	logits.Draw(want, nil, nil)
+	logits.DrawThere(got, nil)
+	apart, most := 0, 0.0
+	for i := range got {
+		if got[i].ID != want[i].ID {
+			apart++
+			continue
+		}
+		most = max(most, math.Abs(float64(got[i].Logprob-want[i].Logprob)), math.Abs(float64(got[i].Drawn-want[i].Drawn)))
+	}
+	f.add(t, "draws by the kernel that are not the host's", float64(apart)/rows, "", 0)
+	if apart > 3 || most > 1e-4 {
+		t.Errorf("%d of %d tokens are others, log-probabilities off by %v", apart, rows, most)
+	}
+	cost := seconds(s, 10, func(s *torch.Scope) { logits.DrawThere(got, nil) })
+	f.add(t, "512 draws with top-p", cost*1e3, "ms", rows*vocabulary*4*drawPasses/f.Bandwidth/cost)
+}
+
+// drawPasses is how often a draw with top-p reads its row: for the largest, for
+// the mass as it is, with temperature and of what is kept, ten times to find the
+// bound, and to find the token.
+const drawPasses = 15

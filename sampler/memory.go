@@ -53,6 +53,10 @@ func (e *Engine) open(p model.Policy) error {
 	onCPU := e.scope.Device() == torch.CPU
 	slots := fused && !onCPU && d != torch.Float && flash(plan) && slottable(plan, e.window) == nil
 	if slots {
+		e.slower = tryout(e.scope, plan)
+		slots = e.slower == nil
+	}
+	if slots {
 		e.schedule.blocks.size = slotTokens
 	}
 	total, err := budget(e.scope, p.Config(), d, &e.schedule.blocks, e.settings)

@@ -1,6 +1,10 @@
 package sampler
 
-import "radpo/internal/torch"
+import (
+	"context"
+
+	"radpo/internal/torch"
+)
 
 // native computes a plan in one call. The slices are reused.
 type native struct {
@@ -11,7 +15,7 @@ type native struct {
 }
 
 // step implements computer.
-func (c *native) step(_ *torch.Scope, p *plan, d *draws) error {
+func (c *native) step(_ context.Context, _ *torch.Scope, p *plan, d *draws) error {
 	c.tokens, c.sequences, c.blocks = c.tokens[:0], c.sequences[:0], c.blocks[:0]
 	for _, k := range p.chunks {
 		c.begin(k.ask, 0)

@@ -1,9 +1,12 @@
 package sampler
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/bits"
+
+	"github.com/rs/zerolog"
 
 	"radpo/internal/torch"
 )
@@ -24,20 +27,17 @@ type slotted struct {
 	total int // slots; one more is there for padding
 	group int // query heads of a key-value head
 	batch batch
+	there bool // draws are made where the logits are
+	whole bool // steps are captured as graphs where they can be
 }
 
 // step implements computer.
-func (c *slotted) step(s *torch.Scope, p *plan, d *draws) error {
+func (c *slotted) step(ctx context.Context, s *torch.Scope, p *plan, d *draws) error {
 	asked := 0
 	if len(p.chunks) > 0 {
 		states, n := c.prompts(s, p.chunks)
-		asked = n
-		const most = 256 // rows of logits at once
-		for i := 0; i < n; i += most {
-			m := min(most, n-i)
-			s.Each(func(s *torch.Scope) {
-				c.draw(c.model.Logits(s, s.Narrow(states, 0, int64(i), int64(m))), d, i, m)
-			})
+		if asked = n; n > 0 {
+			inParts(s, states, func(s *torch.Scope, some torch.Tensor, i, n int) { c.draw(ctx, s, c.model.Logits(s, some), d, i, n) })
 		}
 	}
 	if len(p.rows) == 0 {
@@ -46,16 +46,32 @@ func (c *slotted) step(s *torch.Scope, p *plan, d *draws) error {
 	c.batch.fill(p.rows, c.group, c.total)
 	logits := c.model.Rows(s, c.batch.input, c.batch.rows, c.batch.wide)
 	if n := len(d.list) - asked; n == len(p.rows) {
-		c.draw(s.Narrow(logits, 0, 0, int64(n)), d, asked, n)
+		c.draw(ctx, s, s.Narrow(logits, 0, 0, int64(n)), d, asked, n)
 	} else if n > 0 {
-		c.draw(s.Index(logits, 0, s.Longs(c.batch.drawn, int64(n))), d, asked, n)
+		c.draw(ctx, s, s.Index(logits, 0, s.Longs(c.batch.drawn, int64(n))), d, asked, n)
+	}
+	if _, why := c.model.Graphs(); why != "" && c.whole {
+		zerolog.Ctx(ctx).Warn().Str("why", why).Msg("steps are not captured as graphs; their operators are started one by one")
+		c.whole = false
 	}
 	return nil
 }
 
-// draw makes n draws, from draw i on, of as many rows of logits.
-func (c *slotted) draw(logits torch.Tensor, d *draws, i, n int) {
-	logits.Draw(d.list[i:i+n], d.seen, d.top[i*d.wide:(i+n)*d.wide])
+// draw makes n draws, from draw i on, of as many rows of logits. The host makes
+// those that want alternatives, and all once the device has failed to.
+func (c *slotted) draw(ctx context.Context, s *torch.Scope, logits torch.Tensor, d *draws, i, n int) {
+	if c.there && d.wide == 0 {
+		err := s.Try(func(*torch.Scope) error {
+			logits.DrawThere(d.list[i:i+n], d.seen)
+			return nil
+		})
+		if err == nil {
+			return
+		}
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("tokens are drawn on the host, to which all logits are copied")
+		c.there = false
+	}
+	d.make(logits, i, n)
 }
 
 // prompts computes whole prompts and returns the states of the n tokens that are
@@ -184,7 +200,7 @@ func above(n int) int { return 1 << bits.Len(uint(n-1)) }
 // rows sequences at once.
 func newSlotted(s *torch.Scope, p torch.DecoderPlan, slots, length, rows int) *slotted {
 	model := s.NewSlots(p, slots, length, max(8, above(rows)))
-	return &slotted{model: model, total: slots, group: p.Heads / p.Groups, batch: batch{length: length}}
+	return &slotted{model: model, total: slots, group: p.Heads / p.Groups, batch: batch{length: length}, there: true, whole: true}
 }
 
 // slottable reports what of p attention over slots does not do, for sequences of
@@ -203,3 +219,18 @@ func slottable(p torch.DecoderPlan, longest int) error {
 
 // flash says whether flash attention has p's width of heads.
 func flash(p torch.DecoderPlan) bool { return p.Head%8 == 0 && p.Head <= 256 }
+
+// tryout takes a prompt and a step of p over a cache of one slot, and returns how
+// that failed: flash attention is not on every device.
+func tryout(s *torch.Scope, p torch.DecoderPlan) error {
+	return s.Try(func(s *torch.Scope) error {
+		s.NoGrad(func(s *torch.Scope) {
+			c := newSlotted(s, p, 1, slotTokens, 8)
+			prompt := []int32{0, 0}
+			c.prompts(s, []chunk{{&ask{Request: Request{Prompt: prompt}, blocks: []int32{0}}, 0, 1}})
+			c.batch.fill([]*sequence{{ask: &ask{Request: Request{Prompt: prompt}, blocks: []int32{0}}, blocks: []int32{0}}}, c.group, c.total)
+			s.Narrow(c.model.Rows(s, c.batch.input, c.batch.rows, c.batch.wide), 0, 0, 1).Floats() // waits for it
+		})
+		return nil
+	})
+}

@@ -1,12 +1,16 @@
 package sampler
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"radpo/internal/hf"
 	"radpo/internal/model"
@@ -173,6 +177,46 @@ func same(t *testing.T, got, want []told) {
 		for k := range want[i].tokens {
 			near("response", got[i].tokens[k], want[i].tokens[k])
 		}
+	}
+}
+
+// TestTryout: a policy that can be computed over slots is found to be, and why
+// another cannot be is told.
+func TestTryout(t *testing.T) {
+	withDecoder(t, "llama3", torch.Float, func(s *torch.Scope, p *model.Decoder) {
+		plan, _ := p.Plan()
+		if err := tryout(s, plan); err != nil {
+			t.Error(err)
+		}
+		plan.Layers = slices.Clone(plan.Layers)
+		plan.Layers[1].K = plan.Layers[1].Gate
+		if err := tryout(s, plan); err == nil {
+			t.Error("keys of another width: no error")
+		}
+	})
+}
+
+// TestDrawsFallBack: what cannot be drawn where the logits are is drawn on the
+// host, and that is told once.
+func TestDrawsFallBack(t *testing.T) {
+	var log bytes.Buffer
+	ctx := zerolog.New(&log).WithContext(t.Context())
+	err := torch.Run(ctx, torch.CPU, func(s *torch.Scope) error {
+		c := slotted{there: true}
+		for range 3 {
+			d := draws{list: []torch.Draw{{Target: -1}}}
+			c.draw(ctx, s, s.Zeros(torch.Float, 1, 1<<19+1), &d, 0, 1) // more tokens than masses have room for
+			if d.list[0].ID != 0 || d.list[0].Logprob == 0 {
+				t.Errorf("got %+v, want token 0", d.list[0])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(log.String(), "drawn on the host"); n != 1 {
+		t.Errorf("told %d times: %s", n, log.String())
 	}
 }
 

@@ -42,13 +42,16 @@ type DecoderLayer struct {
 	GateBias, UpBias, DownBias                           Tensor
 }
 
-// tensors is in the order of decode.h's enum.
-func (l *DecoderLayer) tensors() [C.shim_layer_tensors]Tensor {
-	return [...]Tensor{
+// tensors is in the order of decode.h's enum, for the operator op.
+func (l *DecoderLayer) tensors(op string) (out [C.shim_layer_tensors]libtch.Ctensor) {
+	for i, t := range [...]Tensor{
 		l.AttnNorm, l.AttnPost, l.FeedNorm, l.FeedPost, l.QNorm, l.KNorm,
 		l.Q, l.K, l.V, l.O, l.Gate, l.Up, l.Down,
 		l.QBias, l.KBias, l.VBias, l.OBias, l.GateBias, l.UpBias, l.DownBias,
+	} {
+		out[i] = t.use(op)
 	}
+	return out
 }
 
 // A Decoder computes a causal language model on the CPU in fp32, a step for all
@@ -104,10 +107,7 @@ func (s *Scope) NewDecoder(p DecoderPlan) *Decoder {
 	s.Defer(func() { C.shim_decoder_free(c) })
 	p.rest()
 	for i := range p.Layers {
-		var tensors [C.shim_layer_tensors]libtch.Ctensor
-		for k, t := range p.Layers[i].tensors() {
-			tensors[k] = t.use(op)
-		}
+		tensors := p.Layers[i].tensors(op)
 		if C.shim_decoder_layer(c, C.int(i), (*C.shim_tensor)(unsafe.Pointer(&tensors[0])), C.int(p.Layers[i].Window)) != 0 {
 			fail(op, shimWords(), p.Layers[i].Q)
 		}

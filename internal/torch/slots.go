@@ -19,6 +19,7 @@ type Slots struct {
 	c      C.shim_slots
 	length int
 	rows   int
+	part   error // why the CUDA part is not there
 }
 
 // NewSlots makes p a model of s with so many slots, of length tokens each, for
@@ -28,9 +29,8 @@ func (s *Scope) NewSlots(p DecoderPlan, slots, length, rows int) *Slots {
 	shape := p.shape(slots)
 	var tensors []libtch.Ctensor
 	for i := range p.Layers {
-		for _, t := range p.Layers[i].tensors() {
-			tensors = append(tensors, t.use(op))
-		}
+		layer := p.Layers[i].tensors(op)
+		tensors = append(tensors, layer[:]...)
 	}
 	c := C.shim_slots_new(&shape, (*C.shim_tensor)(unsafe.Pointer(&tensors[0])), (*C.float)(unsafe.Pointer(&p.Frequencies[0])),
 		C.shim_tensor(p.Embedding.use(op)), C.shim_tensor(p.Norm.use(op)), C.shim_tensor(p.Output.use(op)), C.int(length), C.int(rows))
@@ -38,7 +38,11 @@ func (s *Scope) NewSlots(p DecoderPlan, slots, length, rows int) *Slots {
 		fail(op, shimWords(), p.Embedding)
 	}
 	s.Defer(func() { C.shim_slots_free(c) })
-	return &Slots{c: c, length: length, rows: rows}
+	d := &Slots{c: c, length: length, rows: rows}
+	if s.device != CPU {
+		d.part = openCUDAPart()
+	}
+	return d
 }
 
 // Prompts computes prompts of so many tokens, which lie one behind the other in
@@ -66,6 +70,9 @@ func (d *Slots) Logits(s *Scope, states Tensor) Tensor {
 
 // Graphs is how many graphs were captured, and why no more are, if that failed.
 func (d *Slots) Graphs() (n int, failure string) {
+	if d.part != nil {
+		return 0, d.part.Error()
+	}
 	var why *C.char
 	n = int(C.shim_slots_graphs(d.c, &why))
 	return n, firstLine(C.GoString(why))

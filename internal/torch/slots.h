@@ -38,6 +38,11 @@ shim_tensor shim_slots_logits(shim_slots d, shim_tensor states);
 // The graphs captured so far, and in why, where capturing failed, the reason.
 int shim_slots_graphs(shim_slots d, const char **why);
 
+// Draw i is made of row i of logits [n,vocabulary], fp32, where they are: on a GPU
+// by the kernel in source, the text of slots_draw.h. `top` is left out, and rows
+// whose tokens are penalised are changed.
+int shim_slots_draw(const char *source, shim_tensor logits, shim_draw *draws, int n, const int32_t *seen, int many);
+
 // Attention of pieces, as slots.cc has it, to be held to plain attention:
 // out [N,G,K] and lse [N,G].
 int shim_look(shim_tensor q, shim_tensor k, shim_tensor v, shim_tensor first, shim_tensor start, shim_tensor used, int most,
