@@ -28,7 +28,7 @@ func Join(prompts iter.Seq2[table.Prompt, error], samples iter.Seq2[table.Sample
 				yield(Group{}, err)
 				return
 			}
-			g.Samples, g.Scores = append(g.Samples, r.sample), append(g.Scores, r.score)
+			g.Samples, g.Scores = append(g.Samples, *r.sample), append(g.Scores, *r.score)
 		}
 		if len(g.Samples) > 0 {
 			yield(g, nil)
@@ -57,7 +57,7 @@ func scored(samples iter.Seq2[table.Sample, error], scores iter.Seq2[table.Score
 				err = fmt.Errorf("row %d: the sample is %d of prompt %s, the score of %d of prompt %s: not of one run",
 					row, sample.Sample, sample.PromptID, score.Sample, score.PromptID)
 			}
-			if !yield(response{sample: sample, score: score}, err) || err != nil {
+			if !yield(response{sample: &sample, score: &score}, err) || err != nil {
 				return
 			}
 			row++

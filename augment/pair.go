@@ -14,8 +14,8 @@ import (
 
 // A response is a sample with its score.
 type response struct {
-	sample table.Sample
-	score  table.Score
+	sample *table.Sample
+	score  *table.Score
 	win    float64 // probability of being preferred to the prompt's responses, itself among them
 }
 

@@ -12,7 +12,7 @@ import (
 func TestWins(t *testing.T) {
 	var all []response
 	for _, raw := range []float64{math.Log(3), 0, -math.Log(3)} {
-		all = append(all, response{score: table.Score{Raw: raw}})
+		all = append(all, response{score: &table.Score{Raw: raw}})
 	}
 	judge(all)
 	want := []float64{(0.75 + 0.5 + 0.9) / 3, 0.5, (0.25 + 0.1 + 0.5) / 3}

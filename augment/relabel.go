@@ -90,7 +90,7 @@ func rescored(row table.Pair, scores map[sampleKey]table.Score, counts *Counts) 
 		{PromptID: row.PromptID, Sample: row.RejectedSample, ResponseIDs: row.RejectedIDs, Text: row.Rejected},
 	} {
 		score, ok := scores[sampleKey{s.PromptID, s.Sample}]
-		sides[i] = response{sample: s, score: score}
+		sides[i] = response{sample: &s, score: &score}
 		counts.Responses++
 		if !ok || sides[i].unscored() {
 			counts.Unscored++

@@ -121,7 +121,7 @@ func (g Group) responses(c configs.Augment) ([]response, error) {
 		case len(c.Attributes) > 0 && len(r.Levels) != len(c.Attributes):
 			return nil, fmt.Errorf("sample %d: has %d levels for the %d of augment.attributes; rank again", s.Sample, len(r.Levels), len(c.Attributes))
 		default:
-			all[i] = response{sample: s, score: r}
+			all[i] = response{sample: &g.Samples[i], score: &g.Scores[i]}
 		}
 	}
 	return all, nil

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 
 	"radpo/configs"
 	"radpo/demo"
@@ -99,6 +100,9 @@ func promptRows(path, column string, given bool) (rows iter.Seq2[table.Prompt, e
 	}
 	return func(yield func(table.Prompt, error) bool) {
 		for s, err := range table.ReadScored(path) {
+			for i, m := range s.Messages { // which are kept; what they were read with need not be
+				s.Messages[i].Content = strings.Clone(m.Content)
+			}
 			if !yield(table.Prompt{ID: s.PromptID, Messages: s.Messages, Source: s.Source}, err) {
 				return
 			}

@@ -173,8 +173,9 @@ func groups(rows iter.Seq2[table.Scored, error], scale *ranker.Given) iter.Seq2[
 	return func(yield func(augment.Group, error) bool) {
 		for s, err := range rows {
 			g := augment.Group{Key: s.Source, Prompt: table.Prompt{ID: s.PromptID, Messages: s.Messages, Source: s.Source}, Scores: scoresOf(s)}
+			g.Samples = make([]table.Sample, len(s.Responses))
 			for i, text := range s.Responses {
-				g.Samples = append(g.Samples, table.Sample{PromptID: s.PromptID, Sample: int32(i), Text: text})
+				g.Samples[i] = table.Sample{PromptID: s.PromptID, Sample: int32(i), Text: text}
 			}
 			if err == nil {
 				err = scale.Apply(g.Scores)

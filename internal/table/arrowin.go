@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -30,7 +31,7 @@ func arrowFiles(path string, files []string, want columns) iter.Seq2[foreignRow,
 	return func(yield func(foreignRow, error) bool) {
 		n := 0
 		for _, file := range files {
-			for rec, err := range records(file, memory.DefaultAllocator) {
+			for rec, err := range records(file, memory.NewGoAllocator()) {
 				if err != nil {
 					yield(foreignRow{}, fmt.Errorf("%s: %w", file, err))
 					return
@@ -41,9 +42,9 @@ func arrowFiles(path string, files []string, want columns) iter.Seq2[foreignRow,
 				}
 				for i := range int(rec.NumRows()) {
 					n++
-					row := foreignRow{at: fmt.Sprintf(": row %d", n)}
-					if row.cols, err = arrowRow(rec, i, want); err != nil {
-						err = row.fault(path, err)
+					row := foreignRow{at: ": row " + strconv.Itoa(n), rec: rec, i: i}
+					if !want.late {
+						err = row.take(path, want)
 					}
 					if !yield(row, err) {
 						return
@@ -78,6 +79,14 @@ func columnNames(s *arrow.Schema) []string {
 		names[i] = f.Name
 	}
 	return names
+}
+
+// take converts the wanted columns of a row that was left for later.
+func (r *foreignRow) take(path string, want columns) (err error) {
+	if r.cols, err = arrowRow(r.rec, r.i, want); err != nil {
+		return r.fault(path, err)
+	}
+	return nil
 }
 
 // arrowRow converts the wanted columns of row i.

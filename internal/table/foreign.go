@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
 )
 
 // Bounds on one row of a file that others wrote.
@@ -25,12 +27,16 @@ type foreignRow struct {
 	at   string         // ":12" (a line) or ": row 12", to put behind the path
 	cols map[string]any // the wanted columns that the row has
 	text []byte         // of a JSON file: all that stands there, until the next row
+
+	rec arrow.Record // under columns.late: the row's batch, until the next row
+	i   int          // and its number there
 }
 
 // columns are the names that a reader looks for: one of need has to be there.
 type columns struct {
 	need, also []string
 	every      bool // of a JSON object all members, whatever their names
+	late       bool // of Arrow the row's place; its caller takes the columns
 }
 
 func (c columns) all() []string { return append(slices.Clone(c.also), c.need...) }

@@ -39,8 +39,6 @@ func TestScoredMutants(t *testing.T) {
 	if *update && os.Getenv("RADPO_PYTHON") != "" {
 		python(t, scoredScript, filepath.Join("testdata", "scored"), published[0].row, published[1].row)
 	}
-	r := rand.New(rand.NewPCG(11, 12))
-	data := filepath.Join(t.TempDir(), "data")
 	for _, path := range scoredFiles(t) {
 		whole, err := os.ReadFile(path)
 		if err != nil {
@@ -49,19 +47,27 @@ func TestScoredMutants(t *testing.T) {
 		if rows, errs := scored(path); len(rows) != 20 || len(errs) > 0 {
 			t.Errorf("%s: %d rows, errors %q", path, len(rows), errs)
 		}
-		for i := range 400 {
-			if err := os.WriteFile(data, mutate(r, whole), 0o666); err != nil {
-				t.Fatal(err)
-			}
-			before := allocated()
-			rows, _ := scored(data)
-			if got := allocated() - before; got > 200<<20 {
-				t.Errorf("mutant %d of %s: %d MB allocated", i, path, got>>20)
-			}
-			for _, s := range rows {
-				if len(s.Responses) == 0 || len(s.Responses) != len(s.Scores) {
-					t.Errorf("mutant %d of %s: row %+v", i, path, s)
-				}
+		scoredMutants(t, path, whole)
+	}
+}
+
+// scoredMutants reads damaged copies of a file of that name.
+func scoredMutants(t *testing.T, name string, whole []byte) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(11, 12))
+	data := filepath.Join(t.TempDir(), "data")
+	for i := range 400 {
+		if err := os.WriteFile(data, mutate(r, whole), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		before := allocated()
+		rows, _ := scored(data)
+		if got := allocated() - before; got > 200<<20 {
+			t.Errorf("mutant %d of %s: %d MB allocated", i, name, got>>20)
+		}
+		for _, s := range rows {
+			if len(s.Responses) == 0 || len(s.Responses) != len(s.Scores) {
+				t.Errorf("mutant %d of %s: row %+v", i, name, s)
 			}
 		}
 	}

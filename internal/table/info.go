@@ -36,10 +36,10 @@ type dataFile struct {
 	Name string `json:"filename"`
 }
 
-// newState describes files; sum, a hash over their bytes, gives the
-// fingerprint under which datasets caches what it derives from them.
+// newState describes files; sum, over their bytes, is the fingerprint under
+// which datasets caches what it derives from them.
 func newState(files []string, sum []byte) state {
-	s := state{Fingerprint: hex.EncodeToString(sum[:8]), Kwargs: map[string]any{}}
+	s := state{Fingerprint: hex.EncodeToString(sum), Kwargs: map[string]any{}}
 	for _, f := range files {
 		s.Files = append(s.Files, dataFile{f})
 	}

@@ -25,14 +25,19 @@ var layouts = []layout{
 	{"sppo", []string{"generate_0", "rm_scores|probability"}, append(generations(), "prompt"), parseSPPO},
 	{"princeton-nlp", []string{"prompt", "all_generated_responses", "all_rm_scores"}, nil, listed("all_generated_responses", "all_rm_scores")},
 	{"rlhflow", []string{"prompt|context_messages", "responses", "rewards"}, nil, listed("responses", "rewards")},
-	{"ultrafeedback-preprocessed", []string{"chosen", "rejected", "overall_score_chosen", "overall_score_rejected"},
+	{preprocessedLayout, []string{"chosen", "rejected", "overall_score_chosen", "overall_score_rejected"},
 		[]string{"prompt", "fine_grain_score_chosen", "fine_grain_score_rejected"}, parsePreprocessed},
-	{"trl-scored", []string{"chosen", "rejected", "score_chosen|reward_chosen", "score_rejected|reward_rejected"}, []string{"prompt"}, parseScoredPair},
+	{scoredPairLayout, []string{"chosen", "rejected", "score_chosen|reward_chosen", "score_rejected|reward_rejected"}, []string{"prompt"}, parseScoredPair},
 	{TRLLayout, []string{"chosen", "rejected"}, []string{"prompt", "score_chosen", "reward_chosen", "score_rejected", "reward_rejected"}, parseScoredPair},
 }
 
 // TRLLayout is the layout of pairs without scores.
 const TRLLayout = "trl"
+
+const (
+	preprocessedLayout = "ultrafeedback-preprocessed"
+	scoredPairLayout   = "trl-scored"
+)
 
 // LayoutOf is the layout of a file by its columns.
 func LayoutOf(path string) (string, error) {

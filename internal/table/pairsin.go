@@ -199,14 +199,21 @@ func (p *Pair) parseText(cols map[string]any) error {
 	if err != nil {
 		return err
 	}
-	shared := sharedTurns(chosen, rejected)
-	switch v := cols["prompt"].(type) {
-	case nil:
-		p.Messages = chosen[:shared]
-	default:
-		if p.Messages, err = promptTurns(v); err != nil {
+	var prompt []Message
+	if v := cols["prompt"]; v != nil {
+		if prompt, err = promptTurns(v); err != nil {
 			return fmt.Errorf("prompt: %w", err)
 		}
+	}
+	return p.setTurns(prompt, chosen, rejected)
+}
+
+// setTurns fills in the messages and texts of a prompt, or nil where it is what
+// the responses share, and its responses.
+func (p *Pair) setTurns(prompt, chosen, rejected []Message) (err error) {
+	shared := sharedTurns(chosen, rejected)
+	if p.Messages = prompt; prompt == nil {
+		p.Messages = chosen[:shared]
 	}
 	if len(p.Messages) == 0 {
 		return errors.New("there is no prompt, and chosen and rejected share none")

@@ -14,16 +14,7 @@ import (
 	"radpo/internal/table"
 )
 
-func pairs(path string) (ps []table.Pair, errs []string) {
-	for p, err := range table.ReadPairs(path) {
-		if err != nil {
-			errs = append(errs, err.Error())
-		} else {
-			ps = append(ps, p)
-		}
-	}
-	return ps, errs
-}
+func pairs(path string) ([]table.Pair, []string) { return drained(table.ReadPairs(path)) }
 
 func TestPairLayouts(t *testing.T) {
 	nan := math.NaN()

@@ -18,12 +18,12 @@ func ReadScored(path string) iter.Seq2[Scored, error] {
 			yield(Scored{}, fmt.Errorf("responses: %w", err))
 			return
 		}
-		for row, err := range readForeign(path, l.columns()) {
+		want, quick := l.columns(), quickPairs{layout: l}
+		want.late = true
+		for row, err := range readForeign(path, want) {
 			var s Scored
 			if err == nil {
-				if err = l.read(row.cols, &s); err != nil {
-					err = row.fault(path, err)
-				}
+				err = quick.readRow(path, row, want, &s)
 			}
 			if err != nil {
 				s, err = Scored{}, fmt.Errorf("responses: %w", err)
@@ -35,6 +35,23 @@ func ReadScored(path string) iter.Seq2[Scored, error] {
 			}
 		}
 	}
+}
+
+// readRow reads a row in the one way or the other.
+func (q *quickPairs) readRow(path string, row foreignRow, want columns, s *Scored) error {
+	if row.rec != nil {
+		if q.read(row.rec, row.i, s) {
+			return nil
+		}
+		*s = Scored{}
+		if err := row.take(path, want); err != nil {
+			return err
+		}
+	}
+	if err := q.layout.read(row.cols, s); err != nil {
+		return row.fault(path, err)
+	}
+	return nil
 }
 
 // read parses a row and checks that its parts fit.

@@ -3,6 +3,7 @@ package table_test
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math"
 	"path/filepath"
 	"strings"
@@ -14,13 +15,16 @@ import (
 	"radpo/internal/table"
 )
 
-func scored(path string) (rows []table.Scored, errs []string) {
-	for s, err := range table.ReadScored(path) {
+func scored(path string) ([]table.Scored, []string) { return drained(table.ReadScored(path)) }
+
+// drained are the rows of a walk, and its errors as text.
+func drained[R any](walk iter.Seq2[R, error]) (rows []R, errs []string) {
+	for r, err := range walk {
 		if err != nil {
 			errs = append(errs, err.Error())
 			continue
 		}
-		rows = append(rows, s)
+		rows = append(rows, r)
 	}
 	return rows, errs
 }

@@ -26,8 +26,6 @@ func (t thrift) get(id int16) any {
 
 func (t thrift) int(id int16) int64 { n, _ := t.get(id).(int64); return n }
 
-func (t thrift) has(id int16) bool { return t.get(id) != nil }
-
 func (t thrift) text(id int16) string { b, _ := t.get(id).([]byte); return string(b) }
 
 func (t thrift) child(id int16) thrift { c, _ := t.get(id).(thrift); return c }

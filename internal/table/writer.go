@@ -2,10 +2,10 @@ package table
 
 import (
 	"bufio"
-	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -26,22 +26,24 @@ const (
 	shardBytes = 500e6   // as datasets' max_shard_size
 )
 
-// A Writer writes rows of type R into a table folder. It holds one record
-// batch in memory. It is not safe for concurrent use.
+// A Writer writes rows of type R into a table folder. It holds two record
+// batches in memory: one goes to disk while the next is filled. It is not safe
+// for concurrent use.
 type Writer[R any] struct {
 	dir    string
 	schema *arrow.Schema
 	cols   []column
-	mem    memory.Allocator
+	mem    *recycler
 	build  *array.RecordBuilder
 
-	limit  int64  // bytes of a file
-	shard  *shard // the file being written
-	shards int    // files begun
-	rows   int    // rows accepted
-	held   int    // rows in build
-	bytes  int    // about their size
-	sum    hash.Hash
+	going  chan error // of the batch on its way to disk; nil: none is
+	limit  int64      // bytes of a file
+	shard  *shard     // the file being written
+	shards int        // files begun
+	rows   int        // rows accepted
+	held   int        // rows in build
+	bytes  int        // about their size
+	sum    checksum
 	notes  map[string]string
 	err    error // the first failure; nothing is written after it
 	closed bool
@@ -79,9 +81,10 @@ func create[R any](dir string, meta map[string]string, mem memory.Allocator) (*W
 	if old, _ := filepath.Glob(filepath.Join(dir, "data-*.arrow*")); len(old) > 0 {
 		return nil, fmt.Errorf("table: create %s: there is a table already; remove the folder or choose another", dir)
 	}
+	again := &recycler{Allocator: mem}
 	return &Writer[R]{
-		dir: dir, schema: schema, cols: cols, mem: mem, sum: sha256.New(), limit: shardBytes,
-		build: array.NewRecordBuilder(mem, schema),
+		dir: dir, schema: schema, cols: cols, mem: again, limit: shardBytes,
+		build: array.NewRecordBuilder(again, schema),
 	}, nil
 }
 
@@ -128,22 +131,17 @@ func (w *Writer[R]) Append(dir string) error {
 // same metadata, behind its own; o is closed then.
 func (w *Writer[R]) Adopt(o *Writer[R]) error {
 	for _, t := range []*Writer[R]{w, o} {
-		if t.err == nil && t.held > 0 {
-			t.err = t.flush()
-		}
-		if t.err == nil && t.shard != nil {
-			t.err = t.endShard()
-		}
+		t.err = t.end()
 	}
 	o.closed = true
-	o.build.Release()
+	o.free()
 	w.err = errors.Join(w.err, o.err)
 	for i := 0; i < o.shards && w.err == nil; i++ {
 		w.err = os.Rename(o.partName(i), w.partName(w.shards))
 		w.shards++
 	}
 	w.rows += o.rows
-	w.sum.Write(o.sum.Sum(nil))
+	w.sum.Write(o.sum.bytes())
 	return w.err
 }
 
@@ -170,22 +168,45 @@ func (w *Writer[R]) add(row reflect.Value) error {
 	return nil
 }
 
-// flush writes the batch held, and ends the file when that filled it.
+// flush sends the batch held to disk, behind the one before.
 func (w *Writer[R]) flush() error {
+	if err := w.wait(); err != nil {
+		return err
+	}
+	rec := w.build.NewRecord()
+	w.held, w.bytes = 0, 0
+	going := make(chan error, 1)
+	w.going = going
+	go func() {
+		defer rec.Release()
+		going <- w.put(rec)
+	}()
+	return nil
+}
+
+// wait is until the batch on its way has been written.
+func (w *Writer[R]) wait() error {
+	if w.going == nil {
+		return nil
+	}
+	err := <-w.going
+	w.going = nil
+	return err
+}
+
+// put writes a batch, and ends the file when that filled it.
+func (w *Writer[R]) put(rec arrow.Record) error {
 	if w.shard == nil {
-		s, err := newShard(w.partName(w.shards), w.schema, w.sum, w.mem)
+		s, err := newShard(w.partName(w.shards), w.schema, &w.sum, w.mem)
 		if err != nil {
 			return err
 		}
 		w.shard = s
 		w.shards++
 	}
-	if w.held == 0 {
+	if rec.NumRows() == 0 {
 		return nil
 	}
-	rec := w.build.NewRecord()
-	defer rec.Release()
-	w.held, w.bytes = 0, 0
 	if err := w.shard.ipc.Write(rec); err != nil {
 		return fmt.Errorf("table: write %s: %w", w.dir, err)
 	}
@@ -201,6 +222,24 @@ func (w *Writer[R]) endShard() error {
 	return s.close()
 }
 
+// end writes what is held and ends the file. After a failure it only closes.
+func (w *Writer[R]) end() error {
+	err := errors.Join(w.err, w.wait())
+	if err == nil && w.held > 0 {
+		err = errors.Join(w.flush(), w.wait())
+	}
+	if w.shard != nil {
+		err = errors.Join(err, w.endShard())
+	}
+	return err
+}
+
+// free gives back the memory of batches.
+func (w *Writer[R]) free() {
+	w.build.Release()
+	w.mem.drain()
+}
+
 // Close writes what is held, gives the files their names, and adds the two
 // JSON files that make the folder a table. All is synced to disk. After a
 // failed Write it only frees and returns that error.
@@ -209,14 +248,11 @@ func (w *Writer[R]) Close() error {
 		return w.err
 	}
 	w.closed = true
-	defer w.build.Release()
-	if w.err == nil && (w.held > 0 || w.shards == 0) {
+	defer w.free()
+	if w.err == nil && w.rows == 0 && w.shards == 0 { // a table without rows has a file too
 		w.err = w.flush()
 	}
-	if w.shard != nil {
-		w.err = errors.Join(w.err, w.endShard())
-	}
-	if w.err == nil {
+	if w.err = w.end(); w.err == nil {
 		w.err = w.finish()
 	}
 	return w.err
@@ -239,7 +275,7 @@ func (w *Writer[R]) finish() error {
 			return err
 		}
 	}
-	if err := writeJSON(filepath.Join(w.dir, stateFile), newState(files, w.sum.Sum(nil))); err != nil {
+	if err := writeJSON(filepath.Join(w.dir, stateFile), newState(files, w.sum.bytes())); err != nil {
 		return err
 	}
 	return syncDir(w.dir)
@@ -258,7 +294,7 @@ type shard struct {
 }
 
 // newShard begins a file. What goes into it also goes into sum.
-func newShard(path string, schema *arrow.Schema, sum hash.Hash, mem memory.Allocator) (*shard, error) {
+func newShard(path string, schema *arrow.Schema, sum *checksum, mem memory.Allocator) (*shard, error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("table: write: %w", err)
@@ -282,4 +318,21 @@ type counter struct{ n int64 }
 func (c *counter) Write(p []byte) (int, error) {
 	c.n += int64(len(p))
 	return len(p), nil
+}
+
+// A checksum is of a table's bytes, 64 bits of them as datasets' own
+// fingerprints are: two polynomials, each computed by the processor itself. It
+// tells versions of a table apart and guards against nobody.
+type checksum struct{ ieee, castagnoli uint32 }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (c *checksum) Write(p []byte) (int, error) {
+	c.ieee = crc32.Update(c.ieee, crc32.IEEETable, p)
+	c.castagnoli = crc32.Update(c.castagnoli, castagnoli, p)
+	return len(p), nil
+}
+
+func (c *checksum) bytes() []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, c.ieee), c.castagnoli)
 }
