@@ -7,11 +7,11 @@ similar length, and run to their longest response. At the end comes how many
 times more ours gains with such lengths than with fixed ones.
 
     python tools/bench/sample.py [--size T4|T12] [--prompts 64] [--threads 1] [--rows 64] [--rounds 5]
-        [--work fixed|variable] [--top-p 0.95|1] [--continuous] [--first]
+        [--work fixed|variable] [--top-p 0.95|1] [--continuous] [--llama] [--first]
 
 Ours is BenchmarkSample in sampler. Each side's memory is the largest of a
 process that does the work once; --first compares the time from the start of a
-process to its first token.
+process to its first token. --llama has llama.cpp beside, for the record.
 """
 
 import argparse
@@ -25,6 +25,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from llamacpp import Llama
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {
@@ -138,6 +140,11 @@ def compare(binary, folder, size, ids, limits, top_p, args, work):
     ways = {"generate": peer.generate}
     if args.continuous and work == "fixed":
         ways["continuous"] = peer.continuous
+    if args.llama:
+        exact = Llama(folder, args.threads, exact=True)
+        same = sum(a == b for a, b in zip(exact.generate(ids[:8], limits[:8], 0, 1), peer.generate(ids[:8], limits[:8], 0, 1)))
+        print(f"llama.cpp: {same} of {8 * N} greedy responses have identical tokens", flush=True)
+        ways["llama.cpp"] = Llama(folder, args.threads).generate
     speeds = {name: [] for name in ["ours", *ways]}
     mb = 0
     for _ in range(args.rounds):
@@ -153,7 +160,7 @@ def compare(binary, folder, size, ids, limits, top_p, args, work):
                 continue
             speeds[name].append(tokens / (time.perf_counter() - start))
     mine = median(speeds.pop("ours"))
-    best = max(median(v) for v in speeds.values())
+    best = max(median(v) for name, v in speeds.items() if name != "llama.cpp")
     each = ", ".join(f"{name} {median(v):.0f}" for name, v in speeds.items())
     print(f"{size:4} {work:8} top-p {top_p:<4} threads {args.threads}: {mine:7.0f} tokens/s; {each}: {mine / best:5.2f}x  "
           f"memory {mb:.0f} and {memory():.0f} MB: {mb / memory():.2f}  load {os.getloadavg()[0]:.1f}", flush=True)  # fmt: skip
@@ -196,6 +203,7 @@ def main():
     p.add_argument("--work", choices=["fixed", "variable"], action="append")
     p.add_argument("--top-p", type=float, action="append")
     p.add_argument("--continuous", action="store_true")
+    p.add_argument("--llama", action="store_true")
     p.add_argument("--first", action="store_true")
     args = p.parse_args()
     with tempfile.TemporaryDirectory() as root:
