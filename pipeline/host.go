@@ -182,7 +182,10 @@ func (h *host) submit(e *sampler.Engine, gs []openai.Generation, box *mailbox) (
 	for i, g := range gs {
 		o := sampler.Options{
 			Temperature: g.Temperature, TopP: g.TopP, TopK: g.TopK, MinP: g.MinP, RepetitionPenalty: g.RepetitionPenalty, MaxTokens: g.MaxTokens,
-			Stop: g.Stop, StopStrings: g.StopStrings, Seed: g.Seed, Top: g.Top, Prompts: g.Prompts,
+			Stop: g.Stop, StopStrings: g.StopStrings, MinTokens: g.MinTokens, Seed: g.Seed, Top: g.Top, Prompts: g.Prompts,
+		}
+		for id, add := range g.Bias {
+			o.Bias = append(o.Bias, torch.Change{ID: id, Add: add})
 		}
 		t, err := e.Submit(sampler.Request{Prompt: g.Prompt, N: g.N, First: g.First}, o, func(v sampler.Event) { box.put(mailOf(i, v)) })
 		if err != nil {
@@ -205,7 +208,7 @@ type mail struct {
 }
 
 func mailOf(g int, v sampler.Event) mail {
-	m := mail{g: g, event: openai.Event{Sample: v.Sample, Text: v.Text}, err: v.Err}
+	m := mail{g: g, event: openai.Event{Sample: v.Sample, Text: v.Text, Stop: v.StopString}, err: v.Err}
 	switch v.Finish {
 	case sampler.FinishStop, sampler.FinishString:
 		m.event.Finish = openai.Stopped

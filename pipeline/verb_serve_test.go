@@ -142,6 +142,43 @@ func metric(t *testing.T, url, name string) float64 {
 	return 0
 }
 
+// TestServedWholeWindow: a prompt that fills the window is told of, with no token
+// behind it, as lm-eval-harness asks.
+func TestServedWholeWindow(t *testing.T) {
+	ids := make([]int32, 512)
+	for i := range ids {
+		ids[i] = int32(3 + i%300)
+	}
+	var in, out bytes.Buffer
+	json.NewEncoder(&in).Encode(map[string]any{"prompt_ids": ids[:1], "response_ids": ids[1:]})
+	if err := Logprobs(t.Context(), Model{Dir: testFolders + "policy", Device: "cpu"}, Lines{Name: "stdin", Reader: &in}, &out); err != nil {
+		t.Fatal(err)
+	}
+	var want logprobs
+	if err := json.NewDecoder(&out).Decode(&want); err != nil {
+		t.Fatal(err)
+	}
+	serving(t, serveTestPolicy, func(url string) {
+		var got struct {
+			Choices []struct {
+				Logprobs struct {
+					Of []*float64 `json:"token_logprobs"`
+				}
+			}
+		}
+		body := map[string]any{"prompt": ids, "max_tokens": 0, "logprobs": 1, "echo": true}
+		if err := post(t.Context(), url+"/v1/completions", body, &got); err != nil || len(got.Choices[0].Logprobs.Of) != len(ids) {
+			t.Errorf("%v: %+v", err, got)
+			return
+		}
+		for i, x := range want.Logprobs {
+			if y := *got.Choices[0].Logprobs.Of[i+1]; !(math.Abs(y-float64(x)) <= 1e-5) {
+				t.Errorf("token %d: served %v, here %v", i+1, y, x)
+			}
+		}
+	})
+}
+
 // TestServedLikelihoods: an echo's log-probabilities, in the form that
 // lm-eval-harness asks for, are those of radpo logprobs, and generated tokens'
 // are those of radpo generate.

@@ -37,8 +37,8 @@ type Server struct {
 func NewServer(r Ranker, name string) *Server {
 	f := web.NewFrame(waiting, "radpo serve")
 	v := &Server{Name: name, Frame: f, ranker: r, queue: newQueue(), rated: f.Metrics.Counter("radpo_texts_rated_total", "Texts and responses rated.")}
-	f.Get("/v1/models", func() any {
-		return map[string]any{"object": "list", "data": []any{map[string]string{"id": v.Name, "object": "model", "owned_by": "radpo"}}}
+	f.Get("/v1/models", func(*http.Request) (any, error) {
+		return map[string]any{"object": "list", "data": []any{map[string]string{"id": v.Name, "object": "model", "owned_by": "radpo"}}}, nil
 	})
 	for path, e := range endpoints {
 		f.Post(path, func(_ http.ResponseWriter, r *http.Request, body []byte) (any, error) {

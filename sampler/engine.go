@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/rs/zerolog"
@@ -68,7 +69,7 @@ func (e *Engine) Submit(r Request, o Options, sink func(Event)) (*Ticket, error)
 	if err := e.check(r, o); err != nil {
 		return nil, err
 	}
-	o.Stop = slices.Concat(o.Stop, r.Stop)
+	o.Stop = slices.DeleteFunc(slices.Concat(o.Stop, r.Stop), func(id int) bool { return id < 0 || id >= e.vocabulary })
 	a := &ask{Request: r, Options: o, sink: sink, open: r.N, limit: min(o.MaxTokens, e.window-len(r.Prompt))}
 	if err := e.schedule.fits(a); err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func (e *Engine) Submit(r Request, o Options, sink func(Event)) (*Ticket, error)
 		q := &sequence{ask: a, number: r.First + k, source: source, ids: make([]int32, 0, min(a.limit, 1024))}
 		q.source.sample = uint32(q.number)
 		if e.settings.Tokens != nil {
-			q.reader = &reader{stream: e.settings.Tokens.Stream(), stops: o.StopStrings}
+			q.reader = &reader{stream: e.settings.Tokens.Stream()}
 		}
 		t.sequences = append(t.sequences, q)
 	}
@@ -94,6 +95,11 @@ func (e *Engine) check(r Request, o Options) error {
 	}
 	if len(o.StopStrings) > 0 && e.settings.Tokens == nil {
 		return errors.New("stop strings need a tokenizer, and the model folder has none")
+	}
+	for _, c := range o.Bias {
+		if c.ID < 0 || int(c.ID) >= e.vocabulary || !(c.Add < float32(math.Inf(1))) {
+			return fmt.Errorf("a bias of %v for token %d: want a number for a token of the vocabulary of %d", c.Add, c.ID, e.vocabulary)
+		}
 	}
 	return r.check(e.window, e.vocabulary, o.MaxTokens)
 }

@@ -30,6 +30,8 @@ type Event struct {
 	Finish Finish // why it ended with this event
 	Err    error  // it ended by this failure; no other response did
 
+	StopString string // that its text had, with FinishString
+
 	// Prompt is how likely the prompt's tokens are, from the second on. It comes
 	// in one event of its own, before all others, when Options.Prompts asks.
 	Prompt []Token

@@ -133,6 +133,29 @@ func TestStopAndLogprobs(t *testing.T) {
 	})
 }
 
+// TestBiasAndMinimum: a biased token comes, and a stop id not before the least
+// length, in either engine; log-probabilities stay the model's.
+func TestBiasAndMinimum(t *testing.T) {
+	o := sampler.Options{Temperature: 1, TopP: 0.9, MaxTokens: 9, Bias: []torch.Change{{ID: 7, Add: 100}, {ID: 9, Add: 50}}, MinTokens: 3, Stop: []int{7}, Seed: 1}
+	withPolicy(t, models+"tied", func(s *torch.Scope, p model.Policy) {
+		for _, p := range []model.Policy{p, &broken{Policy: p, calls: -1 << 20}} {
+			requests := []sampler.Request{{Prompt: []int32{1, 5}, N: 2}}
+			for _, r := range generate(t, s, p, requests, o)[0] {
+				if !slices.Equal(r.IDs, []int32{9, 9, 9, 7}) || !r.Stopped {
+					t.Errorf("drew %v, stopped %v", r.IDs, r.Stopped)
+				}
+				want := model.NewForks(s, []model.Fork{{Prompt: []int32{1, 5}, Responses: [][]int32{r.IDs}}}).Logps(s, p).Floats()
+				for i := range want {
+					if math.Abs(float64(want[i]-r.Logprobs[i])) > 1e-4 {
+						t.Errorf("log-probabilities %v, want the model's own %v", r.Logprobs, want)
+						break
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestWindow: prompt and response share max_position_embeddings, 128 here.
 func TestWindow(t *testing.T) {
 	withPolicy(t, models+"tied", func(s *torch.Scope, p model.Policy) {
@@ -166,6 +189,8 @@ func TestGenerateRefuses(t *testing.T) {
 		{"temperature", one, with(func(o *sampler.Options) { o.Temperature = math.NaN() }), "temperature NaN"},
 		{"top-p", one, with(func(o *sampler.Options) { o.TopP = 0 }), "top-p 0"},
 		{"top-k", one, with(func(o *sampler.Options) { o.TopK = -1 }), "top-k -1"},
+		{"minimum", one, with(func(o *sampler.Options) { o.MinTokens = 6 }), "at least 6 tokens: want 0 to the limit of 5"},
+		{"bias", one, with(func(o *sampler.Options) { o.Bias = []torch.Change{{ID: 1 << 20}} }), "for token 1048576"},
 		{"limit", one, with(func(o *sampler.Options) { o.MaxTokens = 0 }), "a limit of 0 tokens"},
 	}
 	withPolicy(t, models+"tied", func(s *torch.Scope, p model.Policy) {

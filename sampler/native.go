@@ -36,7 +36,7 @@ func (c *native) step(_ context.Context, _ *torch.Scope, p *plan, d *draws) erro
 		c.blocks = append(c.blocks, q.blocks...)
 		c.add(q.next(), q.shared()+q.fed)
 	}
-	c.decoder.Step(c.tokens, c.sequences, c.blocks, d.list, d.seen, d.top)
+	c.decoder.Step(c.tokens, c.sequences, c.blocks, d.list, d.changes, d.top)
 	return nil
 }
 

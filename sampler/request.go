@@ -3,21 +3,25 @@ package sampler
 import (
 	"errors"
 	"fmt"
+
+	"radpo/internal/torch"
 )
 
-// Options say how tokens are drawn. The order is that of transformers: the
-// repetition penalty, then temperature, top-k, top-p and min-p.
+// Options say how tokens are drawn. The order is that of transformers: biases,
+// the repetition penalty, then temperature, top-k, top-p and min-p.
 type Options struct {
-	Temperature       float64 // 0: greedy
-	TopP              float64 // 1: off
-	TopK              int     // 0: off
-	MinP              float64 // least share of the likeliest token's probability; 0: off
-	RepetitionPenalty float64 // of tokens that prompt or response have, above 1 (arXiv:1909.05858); 0 or 1: off
-	MaxTokens         int     // limit of a response; 0 where the prompt alone is asked about
-	Stop              []int   // ids that end a response and belong to it
+	Bias              []torch.Change // added to the logits of tokens
+	Temperature       float64        // 0: greedy
+	TopP              float64        // 1: off
+	TopK              int            // 0: off
+	MinP              float64        // least share of the likeliest token's probability; 0: off
+	RepetitionPenalty float64        // of tokens that prompt or response have, above 1 (arXiv:1909.05858); 0 or 1: off
+	MaxTokens         int            // limit of a response; 0 where the prompt alone is asked about
+	Stop              []int          // ids that end a response and belong to it
 	// StopStrings end a response where its text has one. The text is cut before
 	// it; ids keep what was drawn, up to the token that completed it.
 	StopStrings []string
+	MinTokens   int // a response that is shorter is ended by neither
 	Seed        int64
 
 	Top     int  // how many of the likeliest tokens are told of at each place
@@ -45,6 +49,8 @@ func (o Options) check() error {
 		return fmt.Errorf("repetition penalty %v: want more than 0 and at most 1e6", o.RepetitionPenalty)
 	case o.MaxTokens < least:
 		return fmt.Errorf("a limit of %d tokens: want at least %d", o.MaxTokens, least)
+	case o.MinTokens < 0 || o.MinTokens > o.MaxTokens:
+		return fmt.Errorf("at least %d tokens: want 0 to the limit of %d", o.MinTokens, o.MaxTokens)
 	case o.Top < 0 || o.Top > maxTop:
 		return fmt.Errorf("%d likeliest tokens: want 0 to %d", o.Top, maxTop)
 	}

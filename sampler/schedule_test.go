@@ -149,23 +149,20 @@ func FuzzReader(f *testing.F) {
 		stops := []string{a, b}
 		rng := rand.New(rand.NewPCG(seed, 0))
 		r := &reader{stops: stops}
-		got, stopped, at := "", false, 0
-		for at < len(text) && !stopped {
+		got, stop, at := "", "", 0
+		for at < len(text) && stop == "" {
 			n := 1 + rng.IntN(min(4, len(text)-at))
 			var more string
-			more, stopped = r.take(text[at : at+n])
+			more, stop = r.take(text[at : at+n])
 			got, at = got+more, at+n
 		}
-		if !stopped {
+		if stop == "" {
 			got += r.held
 		}
 		// The first stop string to be complete ends the text; the earliest start counts.
-		want, ends := text[:at], first(text[:at], stops)
-		if ends >= 0 {
-			want = text[:ends]
-		}
-		if got != want || stopped != (ends >= 0) {
-			t.Errorf("%q in pieces, stops %q: got %q, %v, want %q", text, stops, got, stopped, want)
+		end, want := first(text[:at], stops)
+		if got != text[:end] || stop != want {
+			t.Errorf("%q in pieces, stops %q: got %q, %q, want %q, %q", text, stops, got, stop, text[:end], want)
 		}
 	})
 }

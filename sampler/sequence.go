@@ -13,17 +13,19 @@ func (q *sequence) take(t Token) {
 	}
 	q.ids = append(q.ids, t.ID)
 	e := Event{Sample: q.number, Token: t, New: true}
-	switch text, stopped := "", false; {
+	switch {
 	case slices.Contains(q.Options.Stop, int(t.ID)):
 		q.end(e, FinishStop)
 		return
 	case q.reader != nil:
-		if text, stopped = q.reader.add(t.ID); stopped {
-			e.Text, e.Finish = text, FinishString
+		if len(q.ids) > q.MinTokens {
+			q.reader.stops = q.StopStrings
+		}
+		if e.Text, e.StopString = q.reader.add(t.ID); e.StopString != "" {
+			e.Finish = FinishString
 			q.finish(e)
 			return
 		}
-		e.Text = text
 	}
 	if len(q.ids) == q.limit {
 		q.end(e, FinishLength)
@@ -36,9 +38,9 @@ func (q *sequence) take(t Token) {
 func (q *sequence) end(e Event, why Finish) {
 	e.Finish = why
 	if q.reader != nil {
-		text, stopped := q.reader.end()
-		if e.Text += text; stopped {
-			e.Finish = FinishString
+		text, stop := q.reader.end()
+		if e.Text += text; stop != "" {
+			e.Finish, e.StopString = FinishString, stop
 		}
 	}
 	q.finish(e)

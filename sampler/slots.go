@@ -58,11 +58,11 @@ func (c *slotted) step(ctx context.Context, s *torch.Scope, p *plan, d *draws) e
 }
 
 // draw makes n draws, from draw i on, of as many rows of logits. The host makes
-// those that want alternatives, and all once the device has failed to.
+// those that want alternatives or biases, and all once the device has failed to.
 func (c *slotted) draw(ctx context.Context, s *torch.Scope, logits torch.Tensor, d *draws, i, n int) {
-	if c.there && d.wide == 0 {
+	if c.there && d.wide == 0 && !d.biased {
 		err := s.Try(func(*torch.Scope) error {
-			logits.DrawThere(d.list[i:i+n], d.seen)
+			logits.DrawThere(d.list[i:i+n], d.changes)
 			return nil
 		})
 		if err == nil {

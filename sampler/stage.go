@@ -305,15 +305,13 @@ func (w *worker) ask(e *Engine, p *piece, bar *progress.Bar) error {
 // stop string.
 func (w *worker) row(q question, k int, r Response) table.Sample {
 	text := w.tokens.Decode(r.IDs, true)
-	if at := first(text, w.config.StopStrings); at >= 0 {
-		text = text[:at]
-	}
+	at, _ := first(text, w.config.StopStrings)
 	finish := table.FinishLength
 	if r.Stopped {
 		finish = table.FinishStop
 	}
 	return table.Sample{
 		PromptID: q.id, Sample: int32(q.First + k), Goal: q.goal, PromptIDs: q.Prompt, ResponseIDs: r.IDs,
-		Logprobs: r.Logprobs, Text: text, Finish: finish, Seed: w.config.Seed,
+		Logprobs: r.Logprobs, Text: text[:at], Finish: finish, Seed: w.config.Seed,
 	}
 }

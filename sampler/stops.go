@@ -14,38 +14,39 @@ type reader struct {
 	held   string
 }
 
-// add takes a token and returns the text that is certain now, and whether a
-// stop string ended it.
-func (r *reader) add(id int32) (text string, stopped bool) { return r.take(r.stream.Push(id)) }
+// add takes a token and returns the text that is certain now, and the stop
+// string that ended it, if one did.
+func (r *reader) add(id int32) (text, stop string) { return r.take(r.stream.Push(id)) }
 
 // end returns the text that is left at the end of a response.
-func (r *reader) end() (text string, stopped bool) {
-	text, stopped = r.take(r.stream.Flush())
-	if !stopped {
+func (r *reader) end() (text, stop string) {
+	text, stop = r.take(r.stream.Flush())
+	if stop == "" {
 		text += r.held
 	}
-	return text, stopped
+	return text, stop
 }
 
-func (r *reader) take(more string) (text string, stopped bool) {
+func (r *reader) take(more string) (text, stop string) {
 	all := r.held + more
-	if at := first(all, r.stops); at >= 0 {
-		return all[:at], true
+	if at, stop := first(all, r.stops); stop != "" {
+		return all[:at], stop
 	}
 	safe := len(all) - partial(all, r.stops)
 	r.held = all[safe:]
-	return all[:safe], false
+	return all[:safe], ""
 }
 
-// first is where the earliest of stops begins in text, or -1.
-func first(text string, stops []string) int {
-	at := -1
+// first is the one of stops that begins earliest in text, and where, or "" and
+// the text's end.
+func first(text string, stops []string) (at int, stop string) {
+	at = len(text)
 	for _, s := range stops {
-		if i := strings.Index(text, s); i >= 0 && (at < 0 || i < at) {
-			at = i
+		if i := strings.Index(text, s); i >= 0 && i < at {
+			at, stop = i, s
 		}
 	}
-	return at
+	return at, stop
 }
 
 // partial is how long an end of text begins one of stops.

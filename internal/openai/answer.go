@@ -44,6 +44,7 @@ type delta struct {
 	tokens []said
 	text   string
 	finish Finish
+	stop   string // the string that ended it
 }
 
 // A said token is one of a choice.
@@ -57,7 +58,7 @@ func (d *delta) add(next delta) {
 	d.prompt = append(d.prompt, next.prompt...)
 	d.tokens = append(d.tokens, next.tokens...)
 	d.text += next.text
-	d.finish = next.finish
+	d.finish, d.stop = next.finish, next.stop
 }
 
 // begin readies a choice a response.
@@ -151,7 +152,7 @@ func (a *answer) echoed(g int, tokens []Token, emit func(delta) error) error {
 
 // took counts what is new of a response to prompt g.
 func (a *answer) took(g int, e Event) delta {
-	d := delta{index: g*a.all.N + e.Sample, text: e.Text, finish: e.Finish}
+	d := delta{index: g*a.all.N + e.Sample, text: e.Text, finish: e.Finish, stop: e.Stop}
 	for _, t := range e.Tokens {
 		d.tokens = append(d.tokens, said{Token: t})
 	}

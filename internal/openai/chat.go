@@ -18,6 +18,7 @@ type conversation struct {
 	MaxCompletion *int            `json:"max_completion_tokens"`
 	Logprobs      bool            `json:"logprobs"`
 	TopLogprobs   int             `json:"top_logprobs"`
+	Echo          bool            `json:"echo"`
 	Goal          json.RawMessage `json:"goal"`
 }
 
@@ -57,8 +58,13 @@ func (v *Server) chat(w http.ResponseWriter, r *http.Request, body []byte) (any,
 	if err := v.named(q.Model); err != nil {
 		return nil, err
 	}
+	if err := supported(body); err != nil {
+		return nil, err
+	}
 	a := &answer{Server: v, sampling: &q.sampling, chatting: true}
 	switch {
+	case q.Echo:
+		return nil, web.Of("echo", "a chat has none: use /v1/completions")
 	case q.TopLogprobs < 0 || q.TopLogprobs > maxTop:
 		return nil, web.Of("top_logprobs", "want 0 to %d", maxTop)
 	case q.TopLogprobs > 0 && !q.Logprobs:

@@ -29,6 +29,9 @@ func (v *Server) completions(w http.ResponseWriter, r *http.Request, body []byte
 	if err := v.named(q.Model); err != nil {
 		return nil, err
 	}
+	if err := supported(body); err != nil {
+		return nil, err
+	}
 	switch {
 	case q.Logprobs != nil && (*q.Logprobs < 0 || *q.Logprobs > maxTop):
 		return nil, web.Of("logprobs", "want 0 to %d", maxTop)

@@ -48,6 +48,8 @@ type Generation struct {
 	RepetitionPenalty float64 // 1: off
 	Stop              []int   // ids that end a response and belong to it
 	StopStrings       []string
+	MinTokens         int               // a response that is shorter is ended by neither
+	Bias              map[int32]float32 // added to the logits of tokens
 	Seed              int64
 	Top               int  // how many of the likeliest tokens are wanted with each
 	Prompts           bool // tell how likely the prompt's tokens are
@@ -59,6 +61,7 @@ type Event struct {
 	Tokens []Token // one more, or none at an end
 	Text   string  // that is certain now
 	Finish Finish  // how the response ended, if it did
+	Stop   string  // the stop string that ended it, if one did
 	Prompt []Token // the prompt's tokens from the second on, if there are any: one event a generation, before all others
 }
 

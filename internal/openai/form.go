@@ -14,7 +14,7 @@ type envelope struct {
 	Created   int64        `json:"created"`
 	Model     string       `json:"model"`
 	Choices   []choiceJSON `json:"choices"`
-	Usage     *usage       `json:"usage,omitempty"`
+	Usage     any          `json:"usage,omitempty"` // a *usage, be it null
 	PromptIDs []int32      `json:"prompt_token_ids,omitempty"`
 }
 
@@ -26,6 +26,7 @@ type choiceJSON struct {
 	Delta     *message `json:"delta,omitempty"`   // of a chat's event
 	Logprobs  any      `json:"logprobs"`
 	Finish    *Finish  `json:"finish_reason"`
+	Stop      any      `json:"stop_reason"` // vLLM's: the stop string or the id of stop_token_ids that ended it
 	TokenIDs  []int32  `json:"token_ids,omitzero"`
 	PromptIDs []int32  `json:"prompt_token_ids,omitempty"` // of a completion
 }
@@ -43,7 +44,13 @@ func (a *answer) envelope(choices []choiceJSON, event bool) envelope {
 	case a.chatting:
 		object = "chat.completion"
 	}
-	return envelope{ID: a.id, Object: object, Created: a.started.Unix(), Model: a.Name, Choices: choices}
+	out := envelope{ID: a.id, Object: object, Created: a.started.Unix(), Model: a.Name, Choices: choices}
+	if o := a.StreamOptions; event && o != nil && o.ContinuousUsage {
+		out.Usage = a.used()
+	} else if event && o != nil && o.IncludeUsage {
+		out.Usage = (*usage)(nil) // as OpenAI's events before the last
+	}
+	return out
 }
 
 // choiceOf is a choice as JSON: all of it, or what an event adds.
@@ -58,7 +65,7 @@ func (a *answer) choiceOf(d delta, event bool) choiceJSON {
 		c.Message = &message{Role: "assistant", Content: &d.text}
 	}
 	if d.finish != "" {
-		c.Finish = &d.finish
+		c.Finish, c.Stop = &d.finish, a.stopReason(d)
 	}
 	if a.top != nil {
 		c.Logprobs = a.logprobs(d)
@@ -67,6 +74,17 @@ func (a *answer) choiceOf(d delta, event bool) choiceJSON {
 		a.ids(&c, d)
 	}
 	return c
+}
+
+// stopReason is what the request named that ended a choice, or nil.
+func (a *answer) stopReason(d delta) any {
+	if d.stop != "" {
+		return d.stop
+	}
+	if n := len(d.tokens); d.finish == Stopped && n > 0 && slices.Contains(a.StopIDs, d.tokens[n-1].ID) {
+		return d.tokens[n-1].ID
+	}
+	return nil
 }
 
 // ids adds the response's ids, and to a completion its prompt's.

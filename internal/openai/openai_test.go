@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -29,6 +30,7 @@ const policyDir = "../../cmd/radpo/testdata/folders/policy"
 type parrot struct {
 	tokens *tokenizer.Tokenizer
 	says   []string
+	stop   string // that ends a response where its request has it
 	live   atomic.Int64
 	asked  []Generation
 	fail   error
@@ -76,6 +78,9 @@ func (p *parrot) say(ctx context.Context, g, k int, q Generation, sink func(int,
 		switch {
 		case slices.Contains(q.Stop, int(id)):
 			e.Finish, e.Text = Stopped, text.Flush()
+			if slices.Contains(q.StopStrings, p.stop) {
+				e.Stop = p.stop
+			}
 		case i == q.MaxTokens-1:
 			e.Finish, e.Text = Length, text.Push(id)+text.Flush()
 		default:
@@ -260,6 +265,9 @@ func TestStream(t *testing.T) {
 			status, text := ask(t, url+tt.path, body+`,"stream":true,"stream_options":{"include_usage":true}}`)
 			events := eventsOf(t, status, text)
 			last := events[len(events)-1]
+			if strings.Count(text, `"usage":null`) != len(events)-1 {
+				t.Errorf("%s: events before the last have no null for usage: %s", tt.body, text)
+			}
 			if len(last.Choices) != 0 || *last.Usage != *whole.Usage {
 				t.Errorf("%s: the last event is %+v, want usage %+v", tt.body, last, whole.Usage)
 			}
@@ -286,6 +294,41 @@ func TestStream(t *testing.T) {
 				}
 				if want.Logprobs != nil && (tokens != len(want.Logprobs.Tokens) || logprobs != len(want.Logprobs.Content)) {
 					t.Errorf("%s: %d and %d log-probabilities, want %+v", tt.body, tokens, logprobs, want.Logprobs)
+				}
+			}
+		}
+	})
+}
+
+// TestSettings: each comes to the engine as it is meant.
+func TestSettings(t *testing.T) {
+	served(t, []string{"it is<|eot_id|>"}, nil, func(e *parrot, url string) {
+		ask(t, url+"/v1/completions", `{"prompt":[1],"max_tokens":9,"min_tokens":2,"logit_bias":{"7":-100,"319":2.5},"min_p":0.1,"top_k":4,"repetition_penalty":1.2,"ignore_eos":true,"stop_token_ids":[7]}`)
+		got := e.asked[0]
+		got.Seed = 0
+		want := Generation{
+			Prompt: []int32{1}, N: 1, MaxTokens: 9, MinTokens: 2, Bias: map[int32]float32{7: -100, 319: 2.5},
+			Temperature: 1, TopP: 1, TopK: 4, MinP: 0.1, RepetitionPenalty: 1.2, Stop: []int{7},
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("asked %+v, want %+v", got, want)
+		}
+	})
+}
+
+// TestStopReason is vLLM's: what the request named that ended a response.
+func TestStopReason(t *testing.T) {
+	served(t, []string{"a fox<|eot_id|>"}, nil, func(e *parrot, url string) {
+		e.stop = "###"
+		for _, tt := range []struct{ body, want string }{
+			{`"max_tokens":2`, `"finish_reason":"length","stop_reason":null`},
+			{`"max_tokens":9`, `"finish_reason":"stop","stop_reason":null`}, // the model's own end
+			{`"max_tokens":9,"stop_token_ids":[319]`, `"finish_reason":"stop","stop_reason":319`},
+			{`"max_tokens":9,"stop":"###"`, `"finish_reason":"stop","stop_reason":"###"`},
+		} {
+			for _, stream := range []string{"", `,"stream":true`} {
+				if got := second(ask(t, url+"/v1/completions", `{"prompt":[1],`+tt.body+stream+`}`)); !strings.Contains(got, tt.want) {
+					t.Errorf("%s%s: %s, want %s", tt.body, stream, got, tt.want)
 				}
 			}
 		}
@@ -426,7 +469,17 @@ func TestRefuses(t *testing.T) {
 			{"goal of another name", talk, `{` + hello + `,"goal":{"beauty":2}}`, 400, "goal", "a number for each of score"},
 			{"infinite goal", talk, `{` + hello + `,"goal":1e999}`, 400, "goal", "want a number"},
 			{"presence", talk, `{` + hello + `,"presence_penalty":0.5}`, 400, "presence_penalty", "does not support"},
-			{"best of", text, `{"prompt":[1],"best_of":2}`, 400, "best_of", "does not support"},
+			{"best of", text, `{"prompt":[1],"best_of":2}`, 400, "best_of", "as many as n"},
+			{"minimum", text, `{"prompt":[1],"min_tokens":17}`, 400, "min_tokens", "0 to the limit of 16"},
+			{"bias of text", text, `{"prompt":[1],"logit_bias":{"fox":1}}`, 400, "logit_bias", "\"fox\" is no token"},
+			{"bias of a stranger", text, `{"prompt":[1],"logit_bias":{"320":1}}`, 400, "logit_bias", "ids below 320"},
+			{"bias too large", talk, `{` + hello + `,"logit_bias":{"3":100.5}}`, 400, "logit_bias", "-100 to 100"},
+			{"list of biases", talk, `{` + hello + `,"logit_bias":[1]}`, 400, "logit_bias", "wrong type"},
+			{"usage of no stream", talk, `{` + hello + `,"stream_options":{"include_usage":true}}`, 400, "stream_options", "stream: true"},
+			{"echo of a chat", talk, `{` + hello + `,"echo":true}`, 400, "echo", "/v1/completions"},
+			{"grammar", text, `{"prompt":[1],"guided_regex":"a+"}`, 400, "guided_regex", "does not support"},
+			{"special tokens as text", text, `{"prompt":[1],"skip_special_tokens":false}`, 400, "skip_special_tokens", "does not support"},
+			{"audio", talk, `{` + hello + `,"modalities":["text","audio"]}`, 400, "modalities", "does not support"},
 			{"tools", talk, `{` + hello + `,"tools":[{}]}`, 400, "tools", "does not support"},
 			{"format", talk, `{` + hello + `,"response_format":{"type":"json_object"}}`, 400, "response_format", "does not support"},
 			{"tokenize nothing", "/tokenize", `{}`, 400, "", "one of prompt and messages"},
@@ -448,6 +501,7 @@ func TestRefuses(t *testing.T) {
 		// What changes nothing is taken.
 		for _, body := range []string{
 			`"presence_penalty":0,"best_of":1,"n":1,"response_format":{"type":"text"},"tools":[],"logit_bias":{},"user":"me","unknown":{"a":1}`,
+			`"store":true,"metadata":{"a":"b"},"service_tier":"auto","modalities":["text"],"length_penalty":1,"guided_json":null,"tool_choice":"none","stream_options":null`,
 			`"model":"/models/policy","stop":null,"seed":null,"top_k":-1,"max_tokens":null,"goal":null`, `"model":""`,
 		} {
 			read(t, 200, second(ask(t, url+talk, `{`+hello+`,`+body+`}`)))
@@ -527,7 +581,8 @@ func TestTokens(t *testing.T) {
 		if len(open.Tokens) == 0 || len(whole.Tokens) <= len(open.Tokens) || !slices.Equal(whole.Tokens[:len(open.Tokens)], open.Tokens) {
 			t.Errorf("%v and %v", whole, open)
 		}
-		for path, want := range map[string]string{"/v1/models": `"id":"policy"`, "/tokenizer_info": `"eos_token":`, "/metrics": "radpo_responses_waiting 2\n", "/health": `"ok"`} {
+		for path, want := range map[string]string{"/v1/models": `"id":"policy"`, "/v1/models/policy": `"max_model_len":512,"object":"model"`,
+			"/v1/models/gpt-4": `"code":"model_not_found"`, "/tokenizer_info": `"eos_token":`, "/metrics": "radpo_responses_waiting 2\n", "/health": `"ok"`} {
 			r, err := http.Get(url + path)
 			if err != nil {
 				t.Fatal(err)

@@ -8,77 +8,37 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"radpo/internal/web"
 )
 
 // Sampling is what both kinds of completion are asked with.
 type sampling struct {
-	Model             string   `json:"model"`
-	N                 *int     `json:"n"`
-	Temperature       *float64 `json:"temperature"`
-	TopP              *float64 `json:"top_p"`
-	TopK              *int     `json:"top_k"`
-	MinP              *float64 `json:"min_p"`
-	RepetitionPenalty *float64 `json:"repetition_penalty"`
-	MaxTokens         *int     `json:"max_tokens"`
-	Seed              *int64   `json:"seed"`
-	Stop              texts    `json:"stop"`
-	StopIDs           []int32  `json:"stop_token_ids"`
-	IgnoreEOS         bool     `json:"ignore_eos"`
-	Stream            bool     `json:"stream"`
-	StreamOptions     struct {
-		IncludeUsage bool `json:"include_usage"`
-	} `json:"stream_options"`
-	ReturnIDs   bool `json:"return_token_ids"`
-	TokensAsIDs bool `json:"return_tokens_as_token_ids"`
-	unsupported
+	Model             string             `json:"model"`
+	N                 *int               `json:"n"`
+	BestOf            *int               `json:"best_of"`
+	Temperature       *float64           `json:"temperature"`
+	TopP              *float64           `json:"top_p"`
+	TopK              *int               `json:"top_k"`
+	MinP              *float64           `json:"min_p"`
+	RepetitionPenalty *float64           `json:"repetition_penalty"`
+	MaxTokens         *int               `json:"max_tokens"`
+	Seed              *int64             `json:"seed"`
+	Stop              texts              `json:"stop"`
+	StopIDs           []int32            `json:"stop_token_ids"`
+	IgnoreEOS         bool               `json:"ignore_eos"`
+	MinTokens         int                `json:"min_tokens"`
+	LogitBias         map[string]float32 `json:"logit_bias"`
+	Stream            bool               `json:"stream"`
+	StreamOptions     *streamOptions     `json:"stream_options"`
+	ReturnIDs         bool               `json:"return_token_ids"`
+	TokensAsIDs       bool               `json:"return_tokens_as_token_ids"`
 }
 
-// Unsupported are members that would change an answer and that only their
-// neutral values are taken of: ignoring them would be a wrong answer.
-type unsupported struct {
-	BestOf           *int            `json:"best_of"`
-	Presence         float64         `json:"presence_penalty"`
-	Frequency        float64         `json:"frequency_penalty"`
-	LogitBias        map[string]any  `json:"logit_bias"`
-	MinTokens        int             `json:"min_tokens"`
-	BeamSearch       bool            `json:"use_beam_search"`
-	IncludeStop      bool            `json:"include_stop_str_in_output"`
-	SkipSpecial      *bool           `json:"skip_special_tokens"`
-	Suffix           *string         `json:"suffix"`
-	PromptLogprobs   *int            `json:"prompt_logprobs"`
-	Format           *responseFormat `json:"response_format"`
-	Structured       json.RawMessage `json:"structured_outputs"`
-	Tools            []any           `json:"tools"`
-	Functions        []any           `json:"functions"`
-	ContinueFinal    bool            `json:"continue_final_message"`
-	TemplateOwn      *string         `json:"chat_template"`
-	TemplateSettings map[string]any  `json:"chat_template_kwargs"`
-}
-
-type responseFormat struct {
-	Type string `json:"type"`
-}
-
-func (u *unsupported) check(n int) error {
-	for _, m := range []struct {
-		name string
-		used bool
-	}{
-		{"best_of", u.BestOf != nil && *u.BestOf != n}, {"presence_penalty", u.Presence != 0}, {"frequency_penalty", u.Frequency != 0},
-		{"logit_bias", len(u.LogitBias) > 0}, {"min_tokens", u.MinTokens > 0}, {"use_beam_search", u.BeamSearch},
-		{"include_stop_str_in_output", u.IncludeStop}, {"skip_special_tokens", !or(u.SkipSpecial, true)},
-		{"suffix", u.Suffix != nil && *u.Suffix != ""}, {"prompt_logprobs", u.PromptLogprobs != nil},
-		{"response_format", u.Format != nil && u.Format.Type != "text"}, {"structured_outputs", u.Structured != nil && !isNull(u.Structured)},
-		{"tools", len(u.Tools) > 0}, {"functions", len(u.Functions) > 0}, {"continue_final_message", u.ContinueFinal},
-		{"chat_template", u.TemplateOwn != nil}, {"chat_template_kwargs", len(u.TemplateSettings) > 0},
-	} {
-		if m.used {
-			return web.Of(m.name, "this server does not support it")
-		}
-	}
-	return nil
+type streamOptions struct {
+	IncludeUsage    bool `json:"include_usage"`          // in an event at the end
+	ContinuousUsage bool `json:"continuous_usage_stats"` // vLLM's: in every event
 }
 
 // texts is a text or a list of them.
@@ -121,6 +81,7 @@ func (v *Server) generation(q *sampling, limit int) (Generation, error) {
 	g := Generation{
 		N: or(q.N, 1), MaxTokens: limit, Temperature: or(q.Temperature, 1), TopP: or(q.TopP, 1), TopK: max(0, or(q.TopK, 0)),
 		MinP: or(q.MinP, 0), RepetitionPenalty: or(q.RepetitionPenalty, 1), StopStrings: q.Stop,
+		MinTokens: q.MinTokens,
 	}
 	for _, id := range q.StopIDs {
 		g.Stop = append(g.Stop, int(id))
@@ -129,6 +90,10 @@ func (v *Server) generation(q *sampling, limit int) (Generation, error) {
 		g.Stop = append(g.Stop, v.Stop...)
 	}
 	if err := q.check(v, g); err != nil {
+		return g, err
+	}
+	var err error
+	if g.Bias, err = v.bias(q.LogitBias); err != nil {
 		return g, err
 	}
 	if q.Seed != nil {
@@ -152,12 +117,16 @@ func (q *sampling) check(v *Server, g Generation) error {
 		want string
 	}{
 		{"n", g.N >= 1 && g.N <= maxN, fmt.Sprint("1 to ", maxN)},
+		{"best_of", or(q.BestOf, g.N) == g.N, "as many as n"},
 		{"temperature", g.Temperature >= 0 && g.Temperature <= 100, "0 to 100"},
 		{"top_p", g.TopP > 0 && g.TopP <= 1, "above 0 and at most 1"},
 		{"top_k", or(q.TopK, 0) >= -1, "-1 or 0, which are off, or more"},
 		{"min_p", g.MinP >= 0 && g.MinP <= 1, "0 to 1"},
 		{"repetition_penalty", g.RepetitionPenalty > 0 && g.RepetitionPenalty <= 100, "above 0 and at most 100"},
 		{"max_tokens", g.MaxTokens >= 0, "0 or more"},
+		{"min_tokens", g.MinTokens >= 0 && g.MinTokens <= g.MaxTokens, fmt.Sprintf("0 to the limit of %d tokens", g.MaxTokens)},
+		{"logit_bias", len(q.LogitBias) <= maxBiases, fmt.Sprintf("at most %d tokens", maxBiases)},
+		{"stream_options", q.Stream || q.StreamOptions == nil, "stream: true beside them"},
 		{"stop", len(q.Stop) <= maxStops && !slices.Contains(q.Stop, ""), fmt.Sprintf("at most %d texts that are not empty", maxStops)},
 		{"stop_token_ids", len(q.StopIDs) <= maxStops && v.known(q.StopIDs) == nil, fmt.Sprintf("at most %d ids of the model", maxStops)},
 	} {
@@ -165,7 +134,29 @@ func (q *sampling) check(v *Server, g Generation) error {
 			return web.Of(m.name, "want %s", m.want)
 		}
 	}
-	return q.unsupported.check(g.N)
+	return nil
+}
+
+// bias reads what is added to logits, by token ids, which JSON has as texts.
+func (v *Server) bias(members map[string]float32) (map[int32]float32, error) {
+	if len(members) == 0 {
+		return nil, nil
+	}
+	out := make(map[int32]float32, len(members))
+	for name, add := range members {
+		id, err := strconv.ParseInt(name, 10, 32)
+		if err == nil {
+			err = v.known([]int32{int32(id)})
+		}
+		if err != nil {
+			return nil, web.Of("logit_bias", "%.50q is no token of the model: want ids below %d", name, v.Vocabulary)
+		}
+		if !(add >= -100 && add <= 100) {
+			return nil, web.Of("logit_bias", "%v for token %d: want -100 to 100", add, id)
+		}
+		out[int32(id)] = add
+	}
+	return out, nil
 }
 
 // known holds ids to the vocabulary.

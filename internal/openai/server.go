@@ -3,6 +3,7 @@ package openai
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,7 @@ const (
 	maxResponses = 4096 // responses of all prompts
 	maxStops     = 16
 	maxTop       = 20 // alternatives a token
+	maxBiases    = 1024
 )
 
 // Serve adds the paths of the API to f.
@@ -57,17 +59,25 @@ func Serve(f *web.Frame, p Policy, e Engine) {
 	m.Gauge("radpo_responses_waiting", "Responses that wait for a place.", func() float64 { return float64(e.Load().Waiting) })
 	m.Gauge("radpo_cache_use_ratio", "Share of the cache in use.", func() float64 { return e.Load().Cache })
 	f.Get("/v1/models", v.models)
-	f.Get("/tokenizer_info", func() any { return p.Tokenizer })
+	f.Get("/v1/models/{id...}", v.model)
+	f.Get("/tokenizer_info", func(*http.Request) (any, error) { return p.Tokenizer, nil })
 	f.Post("/v1/completions", v.completions)
 	f.Post("/v1/chat/completions", v.chat)
 	f.Post("/tokenize", v.tokenize)
 	f.Post("/detokenize", v.detokenize)
 }
 
-func (v *Server) models() any {
-	return map[string]any{"object": "list", "data": []any{map[string]any{
-		"id": v.Name, "object": "model", "created": v.Created.Unix(), "owned_by": "radpo", "max_model_len": v.Window,
-	}}}
+func (v *Server) models(*http.Request) (any, error) {
+	return map[string]any{"object": "list", "data": []any{v.card()}}, nil
+}
+
+func (v *Server) model(r *http.Request) (any, error) {
+	return v.card(), v.named(r.PathValue("id"))
+}
+
+// card is what a list of models says of this one.
+func (v *Server) card() any {
+	return map[string]any{"id": v.Name, "object": "model", "created": v.Created.Unix(), "owned_by": "radpo", "max_model_len": v.Window}
 }
 
 // named holds a request to the model that is here.
@@ -88,8 +98,7 @@ func parse(body []byte, q any) error {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &kind) && kind.Field != "":
-		name := strings.TrimPrefix(strings.TrimPrefix(kind.Field, "sampling."), "unsupported.")
-		return web.Of(name, "%s is of the wrong type", kind.Value)
+		return web.Of(strings.TrimPrefix(kind.Field, "sampling."), "%s is of the wrong type", kind.Value)
 	case err != nil:
 		return web.BadRequest("the body is no JSON object of a request: %w", err)
 	}

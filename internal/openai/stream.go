@@ -58,7 +58,7 @@ func (a *answer) stream(w http.ResponseWriter, r *http.Request) error {
 		e.send(body)
 		return nil
 	}
-	if a.StreamOptions.IncludeUsage {
+	if o := a.StreamOptions; o != nil && o.IncludeUsage {
 		last := a.envelope([]choiceJSON{}, true)
 		last.Usage = a.used()
 		e.send(last)

@@ -170,7 +170,7 @@ class Decoder {
  public:
   Decoder(const shim_decoder_shape &shape, const float *frequencies, shim_tensor embedding_, shim_tensor norm, shim_tensor head_);
   void set(int layer, shim_tensor *t, int window);
-  void step(const Batch &b, int64_t n, shim_draw *draws, int n_draws, const int32_t *seen, shim_alternative *top, int wide);
+  void step(const Batch &b, int64_t n, shim_draw *draws, int n_draws, const shim_change *changes, shim_alternative *top, int wide);
 };
 
 Decoder::Decoder(const shim_decoder_shape &shape, const float *frequencies, shim_tensor embedding_, shim_tensor norm, shim_tensor head_)
@@ -338,7 +338,7 @@ void Decoder::block(const Batch &b, int64_t n, const std::vector<int32_t> &wante
   add(l.down, l.feed_post, one, rows);
 }
 
-void Decoder::step(const Batch &b, int64_t n, shim_draw *draws, int n_draws, const int32_t *seen_ids, shim_alternative *top, int wide) {
+void Decoder::step(const Batch &b, int64_t n, shim_draw *draws, int n_draws, const shim_change *changes, shim_alternative *top, int wide) {
   std::vector<int32_t> everyone(n), wanted(n_draws);
   for (int64_t i = 0; i < n; i++) everyone[i] = static_cast<int32_t>(i);
   for (int i = 0; i < n_draws; i++) wanted[i] = draws[i].row;
@@ -352,7 +352,7 @@ void Decoder::step(const Batch &b, int64_t n, shim_draw *draws, int n_draws, con
     last(x.get() + i * c.width, c.width, rows, normed.get(), c.eps);
     head(normed.get(), rows, out, false);
     if (c.logit_cap > 0) kernels().bound(out, rows * c.vocabulary, c.logit_cap);
-    shim_draw_rows(out, c.vocabulary, draws + i, static_cast<int>(rows), seen_ids, top + i * wide, wide);
+    shim_draw_rows(out, c.vocabulary, draws + i, static_cast<int>(rows), changes, top + i * wide, wide);
   }
 }
 
@@ -367,6 +367,6 @@ int shim_decoder_layer(shim_decoder d, int layer, shim_tensor *tensors, int wind
 void shim_decoder_free(shim_decoder d) { delete static_cast<Decoder *>(d); }
 
 int shim_decoder_step(shim_decoder d, const shim_token *tokens, int n, const shim_sequence *sequences, const int32_t *blocks,
-                      shim_draw *draws, int n_draws, const int32_t *seen, shim_alternative *top, int wide) {
-  return run([&] { static_cast<Decoder *>(d)->step({tokens, sequences, blocks}, n, draws, n_draws, seen, top, wide); });
+                      shim_draw *draws, int n_draws, const shim_change *changes, shim_alternative *top, int wide) {
+  return run([&] { static_cast<Decoder *>(d)->step({tokens, sequences, blocks}, n, draws, n_draws, changes, top, wide); });
 }

@@ -124,9 +124,9 @@ func (p *DecoderPlan) rest() {
 
 // Step computes tokens and makes draws of them, in the order of the rows that
 // these name. Every key and value is in the cache before any is looked at, so a
-// prompt and what follows it may come in one step. See [Tensor.Draw] for seen
+// prompt and what follows it may come in one step. See [Tensor.Draw] for changes
 // and top.
-func (d *Decoder) Step(tokens []DecoderToken, sequences []DecoderSequence, blocks []int32, draws []Draw, seen []int32, top []Alternative) {
+func (d *Decoder) Step(tokens []DecoderToken, sequences []DecoderSequence, blocks []int32, draws []Draw, changes []Change, top []Alternative) {
 	if len(tokens) == 0 {
 		return
 	}
@@ -139,7 +139,7 @@ func (d *Decoder) Step(tokens []DecoderToken, sequences []DecoderSequence, block
 	rc := C.shim_decoder_step(d.c, (*C.shim_token)(unsafe.Pointer(&tokens[0])), C.int(len(tokens)),
 		(*C.shim_sequence)(unsafe.Pointer(unsafe.SliceData(sequences))), (*C.int32_t)(unsafe.Pointer(unsafe.SliceData(blocks))),
 		(*C.shim_draw)(unsafe.Pointer(unsafe.SliceData(draws))), C.int(len(draws)),
-		(*C.int32_t)(unsafe.Pointer(unsafe.SliceData(seen))), (*C.shim_alternative)(unsafe.Pointer(unsafe.SliceData(top))), C.int(wide))
+		(*C.shim_change)(unsafe.Pointer(unsafe.SliceData(changes))), (*C.shim_alternative)(unsafe.Pointer(unsafe.SliceData(top))), C.int(wide))
 	if rc != 0 {
 		fail("decoder step", shimWords())
 	}

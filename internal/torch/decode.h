@@ -10,12 +10,17 @@ extern "C" {
 #endif
 
 typedef struct {
-  int32_t row, target, top_k, top, seen, seen_end;
+  int32_t row, target, top_k, top, bias, bias_end, seen, seen_end;
   double temperature, top_p, min_p, penalty, uniform;
   int32_t id;
   float logprob, drawn;
   int32_t unused;
 } shim_draw;
+
+typedef struct {
+  int32_t id;
+  float add;
+} shim_change;
 
 typedef struct {
   int32_t id;
@@ -56,11 +61,11 @@ typedef struct {
 // All keys and values are in the cache before attention looks at any. Draws are
 // in the order of their rows, which are tokens.
 int shim_decoder_step(shim_decoder d, const shim_token *tokens, int n, const shim_sequence *sequences, const int32_t *blocks,
-                      shim_draw *draws, int n_draws, const int32_t *seen, shim_alternative *top, int wide);
+                      shim_draw *draws, int n_draws, const shim_change *changes, shim_alternative *top, int wide);
 
 // Draw i is made of row i of logits [n,vocabulary]; its `wide` places of top
 // begin at i·wide.
-void shim_draw_rows(const float *logits, int64_t vocabulary, shim_draw *draws, int n, const int32_t *seen,
+void shim_draw_rows(const float *logits, int64_t vocabulary, shim_draw *draws, int n, const shim_change *changes,
                     shim_alternative *top, int wide);
 
 #ifdef __cplusplus

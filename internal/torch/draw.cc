@@ -13,7 +13,7 @@ namespace {
 // A Row is one row of logits on its way to a token. Its memory is reused.
 struct Row {
   const Kernels &k = kernels();
-  std::vector<float> logits, e;  // after the penalty; unnormalised probabilities
+  std::vector<float> logits, e;  // as they are changed; unnormalised probabilities
   std::vector<int32_t> found;
   std::vector<double> mass = std::vector<double>(bins);
   std::vector<int32_t> count = std::vector<int32_t>(bins);
@@ -26,8 +26,8 @@ struct Row {
     return bits >> shift;
   }
 
-  void make(const float *row, int64_t n, shim_draw &d, const int32_t *seen, shim_alternative *top);
-  const float *penalise(const float *row, int64_t n, const shim_draw &d, const int32_t *seen);
+  void make(const float *row, int64_t n, shim_draw &d, const shim_change *changes, shim_alternative *top);
+  const float *change(const float *row, int64_t n, const shim_draw &d, const shim_change *changes);
   void keep_largest(int k);
   void keep_mass(double share);
   void fill_bins();
@@ -53,7 +53,7 @@ void likeliest(const float *row, int64_t n, float log_sum, int wanted, shim_alte
   for (int i = 0; i < have; i++) top[i].logprob -= log_sum;
 }
 
-void Row::make(const float *row, int64_t n, shim_draw &d, const int32_t *seen, shim_alternative *top) {
+void Row::make(const float *row, int64_t n, shim_draw &d, const shim_change *changes, shim_alternative *top) {
   e.resize(n);
   float largest = k.largest(row, n);
   double total = k.exps(row, e.data(), n, largest, 1);
@@ -64,8 +64,9 @@ void Row::make(const float *row, int64_t n, shim_draw &d, const int32_t *seen, s
   if (d.target >= 0) {
     d.id = d.target;
   } else {
-    auto from = penalise(row, n, d, seen);
+    auto from = change(row, n, d, changes);
     if (from != row) largest = k.largest(from, n);
+    if (!std::isfinite(largest)) return;  // no token is left
     if (d.temperature == 0) {
       d.id = static_cast<int32_t>(std::find(from, from + n, largest) - from);
     } else {
@@ -78,15 +79,18 @@ void Row::make(const float *row, int64_t n, shim_draw &d, const int32_t *seen, s
   d.logprob = row[d.id] - log_sum;
 }
 
-// penalise divides positive logits of seen tokens by the penalty and multiplies
-// negative ones, each once.
-const float *Row::penalise(const float *row, int64_t n, const shim_draw &d, const int32_t *seen) {
-  if (d.seen == d.seen_end) return row;
+// change adds biases, and then divides positive logits of seen tokens by the
+// penalty and multiplies negative ones, each once.
+const float *Row::change(const float *row, int64_t n, const shim_draw &d, const shim_change *changes) {
+  if (d.bias == d.bias_end && d.seen == d.seen_end) return row;
   logits.assign(row, row + n);
+  for (auto i = d.bias; i < d.bias_end; i++) logits[changes[i].id] += changes[i].add;
+  if (d.seen == d.seen_end) return logits.data();
+  e = logits;
   auto penalty = static_cast<float>(d.penalty);
   for (auto i = d.seen; i < d.seen_end; i++) {
-    auto x = row[seen[i]];
-    logits[seen[i]] = x < 0 ? x * penalty : x / penalty;
+    auto id = changes[i].id;
+    logits[id] = e[id] < 0 ? e[id] * penalty : e[id] / penalty;
   }
   return logits.data();
 }
@@ -164,10 +168,10 @@ int Row::choose(const shim_draw &d, double &total) {
 
 }  // namespace
 
-void shim_draw_rows(const float *logits, int64_t vocabulary, shim_draw *draws, int n, const int32_t *seen,
+void shim_draw_rows(const float *logits, int64_t vocabulary, shim_draw *draws, int n, const shim_change *changes,
                     shim_alternative *top, int wide) {
   at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
     thread_local Row row;
-    for (auto i = begin; i < end; i++) row.make(logits + i * vocabulary, vocabulary, draws[i], seen, top + i * wide);
+    for (auto i = begin; i < end; i++) row.make(logits + i * vocabulary, vocabulary, draws[i], changes, top + i * wide);
   });
 }

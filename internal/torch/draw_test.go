@@ -19,6 +19,8 @@ var weights = []float64{8, 1, 4, 2, .5, .25, 4, .05}
 func TestDrawFollowsTheDistribution(t *testing.T) {
 	all := []bool{true, true, true, true, true, true, true, true}
 	seen := []int32{0, 7, 0}
+	off := float32(math.Inf(-1))
+	changes := []torch.Change{{ID: 0}, {ID: 7}, {ID: 0}, {ID: 0, Add: -3}, {ID: 5, Add: 2}, {ID: 2, Add: off}}
 	tests := []struct {
 		name string
 		draw torch.Draw
@@ -36,6 +38,9 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 		{"min-p", torch.Draw{Temperature: 1, TopP: 1, MinP: .2}, []bool{true, false, true, true, false, false, true, false}},
 		{"hot min-p", torch.Draw{Temperature: 2, TopP: 1, MinP: .4}, []bool{true, false, true, true, false, false, true, false}},
 		{"repetition", torch.Draw{Temperature: 1, TopP: 1, Penalty: 2, SeenEnd: 3}, all},
+		{"bias", torch.Draw{Temperature: 2, TopP: 1, Bias: 3, BiasEnd: 5}, all},
+		{"a token that may not come", torch.Draw{Temperature: 1, TopP: 1, Bias: 5, BiasEnd: 6}, []bool{true, true, false, true, true, true, true, true}},
+		{"bias before repetition", torch.Draw{Temperature: 1, TopP: 1, Bias: 3, BiasEnd: 5, Penalty: 2, SeenEnd: 3}, all},
 		{"repetition and top-k", torch.Draw{Temperature: 1, TopP: 1, TopK: 2, Penalty: 4, SeenEnd: 3}, []bool{false, false, true, false, false, false, true, false}},
 	}
 	for _, tt := range tests {
@@ -47,6 +52,11 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 				l := math.Log(w)
 				logits[i], model[i] = float32(l), w
 				total += w
+				for _, c := range changes[tt.draw.Bias:tt.draw.BiasEnd] {
+					if int(c.ID) == i {
+						l += float64(c.Add)
+					}
+				}
 				if tt.draw.SeenEnd > 0 && slices.Contains(seen, int32(i)) {
 					if l > 0 {
 						l /= tt.draw.Penalty
@@ -62,7 +72,7 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 			const draws = 40_000
 			counts := make([]float64, len(weights))
 			rng := rand.New(rand.NewPCG(1, 2))
-			for _, d := range drawn(t, logits, tt.draw, draws, rng, seen) {
+			for _, d := range drawn(t, logits, tt.draw, draws, rng, changes) {
 				counts[d.ID]++
 				if got := float64(d.Logprob); math.Abs(got-math.Log(model[d.ID]/total)) > 1e-5 {
 					t.Fatalf("token %d: log-probability %v, want %v", d.ID, got, math.Log(model[d.ID]/total))
@@ -77,7 +87,7 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 }
 
 // drawn makes n draws from one row of logits.
-func drawn(t *testing.T, logits []float32, d torch.Draw, n int, rng *rand.Rand, seen []int32) (out []torch.Draw) {
+func drawn(t *testing.T, logits []float32, d torch.Draw, n int, rng *rand.Rand, changes []torch.Change) (out []torch.Draw) {
 	t.Helper()
 	const batch = 100
 	err := torch.Run(t.Context(), torch.CPU, func(s *torch.Scope) error {
@@ -87,7 +97,7 @@ func drawn(t *testing.T, logits []float32, d torch.Draw, n int, rng *rand.Rand, 
 			for i := range list {
 				list[i].Target, list[i].Uniform = -1, rng.Float64()
 			}
-			rows.Draw(list, seen, nil)
+			rows.Draw(list, changes, nil)
 			out = append(out, list...)
 		}
 		return nil

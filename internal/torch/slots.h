@@ -41,7 +41,7 @@ int shim_slots_graphs(shim_slots d, const char **why);
 // Draw i is made of row i of logits [n,vocabulary], fp32, where they are: on a GPU
 // by the kernel in source, the text of slots_draw.h. `top` is left out, and rows
 // whose tokens are penalised are changed.
-int shim_slots_draw(const char *source, shim_tensor logits, shim_draw *draws, int n, const int32_t *seen, int many);
+int shim_slots_draw(const char *source, shim_tensor logits, shim_draw *draws, int n, const shim_change *changes, int many);
 
 // Attention of pieces, as slots.cc has it, to be held to plain attention:
 // out [N,G,K] and lse [N,G].

@@ -19,11 +19,17 @@ using u64 = unsigned long long;
 
 // A Draw is laid out as shim_draw.
 struct Draw {
-  int row, target, top_k, top, seen, seen_end;
+  int row, target, top_k, top, bias, bias_end, seen, seen_end;
   double temperature, top_p, min_p, penalty, uniform;
   int id;
   float logprob, drawn;
   int unused;
+};
+
+// A Change is laid out as shim_change.
+struct Change {
+  int id;
+  float add;
 };
 
 constexpr int parts = 8, part_bits = 3;  // that a pass tells apart
@@ -177,7 +183,7 @@ struct Row {
 // make is draw d of a row x [n], by one team; tokens d.seen … d.seen_end−1 of seen
 // are penalised in place, and raw, as long as seen, keeps what they were.
 template <class Team>
-RADPO_DEVICE Draw make(const Team &team, float *x, int n, Draw d, const int *seen, float *raw) {
+RADPO_DEVICE Draw make(const Team &team, float *x, int n, Draw d, const Change *seen, float *raw) {
   d.id = -1;
   d.logprob = d.drawn = 0;
   auto top = [&] { return static_cast<u32>(team.most(n, [&](int i) -> u64 { return order(x[i]); })); };
@@ -196,8 +202,8 @@ RADPO_DEVICE Draw make(const Team &team, float *x, int n, Draw d, const int *see
   raw += d.seen;
   if (many > 0) {
     auto penalty = static_cast<float>(d.penalty);
-    team.each(many, [&](int j) { raw[j] = x[seen[j]]; });
-    team.each(many, [&](int j) { x[seen[j]] = raw[j] < 0 ? raw[j] * penalty : raw[j] / penalty; });
+    team.each(many, [&](int j) { raw[j] = x[seen[j].id]; });
+    team.each(many, [&](int j) { x[seen[j].id] = raw[j] < 0 ? raw[j] * penalty : raw[j] / penalty; });
     row.largest = of_order(top());
   }
   if (d.temperature == 0) {
@@ -206,7 +212,7 @@ RADPO_DEVICE Draw make(const Team &team, float *x, int n, Draw d, const int *see
     row.scale = static_cast<float>(1 / d.temperature);
     d.id = row.choose(d, d.drawn);
   }
-  auto before = team.most(many, [&](int j) -> u64 { return seen[j] == d.id ? order(raw[j]) + 1ull : 0; });
+  auto before = team.most(many, [&](int j) -> u64 { return seen[j].id == d.id ? order(raw[j]) + 1ull : 0; });
   d.logprob = (before ? of_order(static_cast<u32>(before - 1)) : x[d.id]) - log_sum;
   return d;
 }
@@ -263,7 +269,7 @@ struct Block {
 
 }  // namespace drawing
 
-extern "C" __global__ void __launch_bounds__(drawing::threads) radpo_draw(float *logits, int n, drawing::Draw *draws, const int *seen, float *raw) {
+extern "C" __global__ void __launch_bounds__(drawing::threads) radpo_draw(float *logits, int n, drawing::Draw *draws, const drawing::Change *seen, float *raw) {
   auto i = blockIdx.x;
   auto made = drawing::make(drawing::Block{}, logits + static_cast<long long>(i) * n, n, draws[i], seen, raw);
   if (threadIdx.x == 0) draws[i] = made;

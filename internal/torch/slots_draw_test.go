@@ -58,7 +58,7 @@ func TestDrawThere(t *testing.T) {
 				}
 				for _, d := range extremes {
 					list := make([]torch.Draw, rows)
-					var seen []int32
+					var seen []torch.Change
 					for i := range list {
 						list[i] = d
 						list[i].Uniform = []float64{rng.Float64(), 0, 1 - 0x1p-53}[i%3*(i%2)]
@@ -67,7 +67,9 @@ func TestDrawThere(t *testing.T) {
 						}
 						if d.Penalty != 0 {
 							list[i].Seen = int32(len(seen))
-							seen = append(seen, 0, int32(n-1), 0, rng.Int32N(int32(n)))
+							for _, id := range []int32{0, int32(n - 1), 0, rng.Int32N(int32(n))} {
+								seen = append(seen, torch.Change{ID: id})
+							}
 							list[i].SeenEnd = int32(len(seen))
 						}
 					}

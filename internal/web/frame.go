@@ -72,8 +72,15 @@ func NewFrame(places int, where string) *Frame {
 }
 
 // Get serves what fn returns.
-func (f *Frame) Get(path string, fn func() any) {
-	f.mux.HandleFunc("GET "+path, f.guarded(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, fn()) }))
+func (f *Frame) Get(path string, fn func(*http.Request) (any, error)) {
+	f.mux.HandleFunc("GET "+path, f.guarded(func(w http.ResponseWriter, r *http.Request) {
+		out, err := fn(r)
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, out)
+	}))
 }
 
 // Post serves h.

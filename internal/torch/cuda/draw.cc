@@ -64,7 +64,7 @@ struct Kernel {
 
 // radpo_cuda_draw makes n draws of logits [n,vocabulary] on the current stream;
 // all memory is the device's. 0, or -1 and words in why.
-extern "C" int radpo_cuda_draw(const char *source, float *logits, int vocabulary, void *draws, int n, const int *seen, float *raw, char *why, int room) {
+extern "C" int radpo_cuda_draw(const char *source, float *logits, int vocabulary, void *draws, int n, const void *seen, float *raw, char *why, int room) {
   static const Kernel made(source);
   try {
     if (!made.kernel) throw std::runtime_error(made.failure);
