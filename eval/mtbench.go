@@ -84,6 +84,12 @@ type MTAnswer struct {
 	Time     float64    `json:"tstamp"`  // seconds
 }
 
+// Key is the question's name.
+func (a MTAnswer) Key() string { return string(a.ID) }
+
+// Who is the model that answered.
+func (a MTAnswer) Who() string { return a.Model }
+
 // An MTChoice is one try at a conversation.
 type MTChoice struct {
 	Index int      `json:"index"`

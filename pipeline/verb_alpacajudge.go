@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -44,11 +43,10 @@ func (j AlpacaJudge) Judging() (any, error) {
 	c.Remote.URLs = nil // where it is asked does not show in answers
 	prompt := "built-in"
 	if j.Prompt != "" {
-		text, err := readQuestion(j.Prompt)
-		if err != nil {
+		var err error
+		if prompt, err = digest(j.Prompt); err != nil {
 			return nil, inputError("%s: %w", j.Prompt, err)
 		}
-		prompt = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(text)))
 	}
 	return map[string]any{"ranker": c, "model": j.Model, "prompt": prompt, "tau": j.Tau, "max_tokens": 1}, nil
 }

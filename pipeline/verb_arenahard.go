@@ -7,13 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/rs/zerolog"
 
 	"radpo/eval"
-	"radpo/internal/hf"
 	"radpo/internal/table"
-	"radpo/internal/tokenizer"
 	"radpo/ranker"
 )
 
@@ -35,11 +32,8 @@ type ArenaHard struct {
 // models. With a folder Out it has answers and judgments there in Arena-Hard's
 // layout; what was asked before is not asked again.
 func (a ArenaHard) Do(ctx context.Context, w io.Writer) error {
-	questions, err := readBench[eval.ArenaQuestion](a.Questions, eval.ArenaQuestionShape)
+	questions, err := readBench(a.Questions, eval.ArenaQuestionShape, once(func(q eval.ArenaQuestion) string { return questionNamed(q.Key()) }))
 	if err != nil {
-		return err
-	}
-	if err := once(a.Questions, questions, eval.ArenaQuestion.Key); err != nil {
 		return err
 	}
 	if a.rules = eval.ArenaRules(a.Rules); a.rules == "" {
@@ -131,7 +125,7 @@ func (a ArenaHard) baselines(questions []eval.ArenaQuestion) (map[string]eval.Ar
 		if !named || !category[of] {
 			of, path = "", arg
 		}
-		rows, err := a.readAnswers(path)
+		rows, err := readAnswers[eval.ArenaAnswer](path, eval.ArenaAnswerShape)
 		if err != nil {
 			return nil, err
 		}
@@ -156,38 +150,20 @@ func (a ArenaHard) baselines(questions []eval.ArenaQuestion) (map[string]eval.Ar
 	return out, nil
 }
 
-// readAnswers reads one model's answers, each question once.
-func (a ArenaHard) readAnswers(path string) ([]eval.ArenaAnswer, error) {
-	rows, err := readBench[eval.ArenaAnswer](path, eval.ArenaAnswerShape)
-	if err != nil {
-		return nil, err
-	}
-	for i, r := range rows {
-		if r.Who() != rows[0].Who() {
-			return nil, inputError("%s: row %d is of model %s, rows before it of %s: give one model a file", path, i+1, r.Who(), rows[0].Who())
-		}
-	}
-	return rows, once(path, rows, eval.ArenaAnswer.Key)
-}
-
 // given are judgments made before, and answers as far as they are given.
 func (a ArenaHard) given() ([]eval.ArenaJudgment, []eval.ArenaAnswer, error) {
 	var judgments []eval.ArenaJudgment
 	var answers []eval.ArenaAnswer
-	seen := map[[2]string]bool{}
+	checks := []func(eval.ArenaJudgment) error{
+		once(func(j eval.ArenaJudgment) string {
+			return fmt.Sprintf("the judgment of %s on question %s", j.Model, j.Key())
+		}),
+		alike("judge", func(j eval.ArenaJudgment) string { return j.Judge }, "give one judge's judgments"),
+	}
 	for _, path := range a.Judgments {
-		rows, err := readBench[eval.ArenaJudgment](path, eval.ArenaJudgmentShape)
+		rows, err := readBench(path, eval.ArenaJudgmentShape, checks...)
 		if err != nil {
 			return nil, nil, err
-		}
-		for i, j := range rows {
-			if j.Judge != rows[0].Judge || len(judgments) > 0 && j.Judge != judgments[0].Judge {
-				return nil, nil, inputError("%s: row %d is by judge %s, rows before it by another: give one judge's judgments", path, i+1, j.Judge)
-			}
-			if seen[[2]string{j.Model, j.Key()}] {
-				return nil, nil, inputError("%s: row %d: the judgment of %s on question %s again", path, i+1, j.Model, j.Key())
-			}
-			seen[[2]string{j.Model, j.Key()}] = true
 		}
 		judgments = append(judgments, rows...)
 	}
@@ -195,7 +171,7 @@ func (a ArenaHard) given() ([]eval.ArenaJudgment, []eval.ArenaAnswer, error) {
 		if path == "" {
 			continue
 		}
-		rows, err := a.readAnswers(path)
+		rows, err := readAnswers[eval.ArenaAnswer](path, eval.ArenaAnswerShape)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -274,192 +250,4 @@ func (a ArenaHard) insist(ctx context.Context, talks []ranker.Talk, replies []st
 		replies[at[k]] += "\n" + reply
 	}
 	return replies, err
-}
-
-// An arenaRow is a line of model_judgment/JUDGE/MODEL.jsonl.
-type arenaRow struct {
-	UID      string      `json:"uid"`
-	Category string      `json:"category"`
-	Judge    string      `json:"judge"`
-	Model    string      `json:"model"`
-	Baseline string      `json:"baseline"`
-	Games    []arenaGame `json:"games"`
-}
-
-type arenaGame struct {
-	Score    *string   `json:"score"`
-	Judgment arenaText `json:"judgment"`
-	Prompt   []turn    `json:"prompt"`
-}
-
-type arenaText struct {
-	Answer string `json:"answer"`
-}
-
-func turnsOf(messages []table.Message) []turn {
-	out := make([]turn, len(messages))
-	for i, m := range messages {
-		out[i] = turn(m)
-	}
-	return out
-}
-
-// An arenaPrompt is how the judge is asked, in YAML as Arena-Hard's config/*.yaml:
-// system_prompt is a text, or one a category.
-type arenaPrompt struct {
-	System   any `yaml:"system_prompt"`
-	Template any `yaml:"prompt_template"` // a text, or a list of one
-
-	systems  map[string]string
-	template string
-}
-
-const arenaPromptShape = "YAML with system_prompt, a text or {CATEGORY: text}, and prompt_template with {QUESTION}, {ANSWER_A} and {ANSWER_B}, or {question_1}, {answer_1} and {answer_2}, as Arena-Hard's config/*.yaml"
-
-func readArenaPrompt(path string, questions []eval.ArenaQuestion) (*arenaPrompt, error) {
-	text, err := readQuestion(path)
-	if err != nil {
-		return nil, inputError("%s: %w", path, err)
-	}
-	var p arenaPrompt
-	if err := yaml.Unmarshal([]byte(text), &p); err != nil {
-		return nil, inputError("%s: %w; want %s", path, err, arenaPromptShape)
-	}
-	if list, ok := p.Template.([]any); ok && len(list) == 1 {
-		p.Template = list[0]
-	}
-	p.template, _ = p.Template.(string)
-	for _, names := range [][2]string{{"{QUESTION}", "{question_1}"}, {"{ANSWER_A}", "{answer_1}"}, {"{ANSWER_B}", "{answer_2}"}} {
-		if !strings.Contains(p.template, names[0]) && !strings.Contains(p.template, names[1]) {
-			return nil, inputError("%s: prompt_template has no %s in it; want %s", path, names[0], arenaPromptShape)
-		}
-	}
-	p.systems = map[string]string{}
-	for _, q := range questions {
-		system := p.System
-		if by, ok := system.(map[string]any); ok {
-			system = by[q.Category]
-		}
-		if p.systems[q.Category], _ = system.(string); p.systems[q.Category] == "" {
-			return nil, inputError("%s: there is no system_prompt for category %q; want %s", path, q.Category, arenaPromptShape)
-		}
-	}
-	return &p, nil
-}
-
-func (p *arenaPrompt) messages(q eval.ArenaQuestion, first, second string) []table.Message {
-	return []table.Message{{Role: "system", Content: p.systems[q.Category]}, {Role: "user", Content: filled(p.template, map[string]string{
-		"QUESTION": q.Text(), "ANSWER_A": first, "ANSWER_B": second, "question_1": q.Text(), "answer_1": first, "answer_2": second,
-	})}}
-}
-
-// answers are the model's, in the order of the questions: given, or made here
-// and written.
-func (a ArenaHard) answers(ctx context.Context, questions []eval.ArenaQuestion) ([]eval.ArenaAnswer, error) {
-	if a.Model != "" {
-		return a.answer(ctx, questions)
-	}
-	rows, err := a.readAnswers(a.Answers)
-	if err != nil {
-		return nil, err
-	}
-	by := map[string]eval.ArenaAnswer{}
-	for _, r := range rows {
-		by[r.Key()] = r
-	}
-	var out []eval.ArenaAnswer
-	for _, q := range questions {
-		r, ok := by[q.Key()]
-		if !ok {
-			return nil, inputError("%s: there is no answer to question %s", a.Answers, q.Key())
-		}
-		out = append(out, r)
-	}
-	return out, nil
-}
-
-// An answered row is a line of model_answer/MODEL.jsonl.
-type answered struct {
-	UID      string         `json:"uid"`
-	AnswerID string         `json:"ans_id"`
-	Model    string         `json:"model"`
-	Messages [2]any         `json:"messages"`
-	Time     float64        `json:"tstamp"`
-	Metadata map[string]any `json:"metadata"`
-}
-
-func (a ArenaHard) answer(ctx context.Context, questions []eval.ArenaQuestion) ([]eval.ArenaAnswer, error) {
-	all := make([]*conversation, len(questions))
-	for i, q := range questions {
-		all[i] = &conversation{name: "question " + q.Key(), asks: []string{q.Text()}}
-	}
-	name, err := a.converse(ctx, all)
-	if err != nil {
-		return nil, err
-	}
-	var rows []answered
-	var out []eval.ArenaAnswer
-	for i, q := range questions {
-		text := all[i].answers[0]
-		style := eval.MarkdownOf(text)
-		rows = append(rows, answered{
-			UID: q.Key(), AnswerID: fmt.Sprintf("%s-%s-%d", name, q.Key(), a.Seed), Model: name, Time: seconds(),
-			Messages: [2]any{turn{"user", q.Text()}, map[string]any{"role": "assistant", "content": arenaText{text}}},
-			Metadata: map[string]any{"header_count": style.Headers, "list_count": style.Lists, "bold_count": style.Bold},
-		})
-		out = append(out, eval.NewArenaAnswer(q.Key(), name, text))
-	}
-	return out, writeRows(a.Out, "model_answer", name, rows)
-}
-
-// styles are the features of the models' and the baseline's answers, counted
-// with one tokenizer or as their files say.
-func (a ArenaHard) styles(answers []eval.ArenaAnswer, base map[string]eval.ArenaAnswer) (map[string]map[string]eval.ArenaStyle, map[string]eval.ArenaStyle, error) {
-	if base == nil {
-		return nil, nil, inputError("style control needs the baseline's answers: give --baseline")
-	}
-	style := func(r eval.ArenaAnswer) (eval.ArenaStyle, error) {
-		if s := r.Style(); s != nil && s.Tokens > 0 {
-			return *s, nil
-		}
-		return eval.ArenaStyle{}, inputError("the answer of %s to question %s has no metadata with token_len, which style control reads: "+
-			"--tokenizer DIR counts tokens and markdown of all answers here", r.Who(), r.Key())
-	}
-	if a.Tokenizer != "" {
-		tokens, err := openTokenizer(a.Tokenizer)
-		if err != nil {
-			return nil, nil, err
-		}
-		style = func(r eval.ArenaAnswer) (eval.ArenaStyle, error) {
-			s := eval.MarkdownOf(r.Text())
-			s.Tokens = len(tokens.AppendIDs(nil, r.Text(), false))
-			return s, nil
-		}
-	}
-	by := map[string]map[string]eval.ArenaStyle{}
-	for _, r := range answers {
-		s, err := style(r)
-		if err != nil {
-			return nil, nil, err
-		}
-		put(by, r.Who(), r.Key(), s)
-	}
-	of := map[string]eval.ArenaStyle{}
-	for key, r := range base {
-		s, err := style(r)
-		if err != nil {
-			return nil, nil, err
-		}
-		of[key] = s
-	}
-	return by, of, nil
-}
-
-func openTokenizer(dir string) (*tokenizer.Tokenizer, error) {
-	f, err := hf.Open(dir)
-	if err != nil {
-		return nil, &InputError{err}
-	}
-	defer f.Close()
-	return (&text{folder: f}).tokenizer()
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"strings"
 	"unicode/utf8"
 
 	"radpo/internal/table"
@@ -58,14 +60,25 @@ func readLines[R any](in Lines, check func(R) error) ([]line[R], error) {
 	if err := scan.Err(); errors.Is(err, bufio.ErrTooLong) {
 		return nil, inputError("%s:%d: the line is longer than %d bytes", in.Name, n, maxLine)
 	} else if err != nil {
-		return nil, fmt.Errorf("read %s: %w", in.Name, err)
+		return nil, fmt.Errorf("read %s: %w", in.Name, bare(err))
 	}
 	return out, nil
 }
 
+// bare is an error without the file's name, which lines say themselves.
+func bare(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
 // parseLine reads one object. encoding/json would mend broken UTF-8 in silence.
 func parseLine(text []byte, row any) error {
-	if !utf8.Valid(text) {
+	switch {
+	case bytes.HasPrefix(text, []byte("\x1f\x8b")), bytes.HasPrefix(text, []byte("\x28\xb5\x2f\xfd")):
+		return errors.New("the file is compressed: unpack it first")
+	case !utf8.Valid(text):
 		return errors.New("the text is not UTF-8")
 	}
 	err := json.Unmarshal(text, row)
@@ -96,6 +109,13 @@ func wanted(goType string) string {
 		return "{role, content}"
 	case "bool":
 		return "true or false"
+	case "float64":
+		return "a number"
+	case "int":
+		return "a whole number"
+	}
+	if strings.HasPrefix(goType, "[]") {
+		return "a list"
 	}
 	return "a text"
 }

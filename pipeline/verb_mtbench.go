@@ -24,11 +24,8 @@ type MTBench struct {
 // judgments there in FastChat's layout; what was asked before is not asked
 // again.
 func (b MTBench) Do(ctx context.Context, w io.Writer) error {
-	questions, err := readBench[eval.MTQuestion](b.Questions, eval.MTQuestionShape)
+	questions, err := readBench(b.Questions, eval.MTQuestionShape, once(func(q eval.MTQuestion) string { return questionNamed(string(q.ID)) }))
 	if err != nil {
-		return err
-	}
-	if err := once(b.Questions, questions, func(q eval.MTQuestion) string { return string(q.ID) }); err != nil {
 		return err
 	}
 	if err := b.settle(2048); err != nil {
@@ -41,7 +38,7 @@ func (b MTBench) Do(ctx context.Context, w io.Writer) error {
 			return err
 		}
 		if b.Answers != "" {
-			if in.Answers, err = b.readAnswers(b.Answers); err != nil {
+			if in.Answers, err = readAnswers[eval.MTAnswer](b.Answers, eval.MTAnswerShape); err != nil {
 				return err
 			}
 		}
@@ -82,36 +79,30 @@ func warnMTBench(ctx context.Context, questions []eval.MTQuestion, judgments []e
 
 func (b MTBench) readJudgments() ([]eval.MTJudgment, error) {
 	var all []eval.MTJudgment
+	checks := []func(eval.MTJudgment) error{
+		once(func(j eval.MTJudgment) string {
+			return fmt.Sprintf("the judgment of %s on question %s, turn %d, by %s", j.Model, j.ID, j.Turn, j.Judge[0])
+		}),
+		alike("judge", func(j eval.MTJudgment) string { return j.Judge[0] }, "give one judge's judgments"),
+	}
+	if b.Name == "" {
+		checks = append(checks, alike("model", func(j eval.MTJudgment) string { return j.Model }, "choose one by --name"))
+	}
 	for _, path := range b.Judgments {
-		rows, err := readBench[eval.MTJudgment](path, eval.MTJudgmentShape)
+		rows, err := readBench(path, eval.MTJudgmentShape, checks...)
 		if err != nil {
 			return nil, err
 		}
-		for i, j := range rows {
-			if b.Name != "" && j.Model != b.Name {
-				continue
+		for _, j := range rows {
+			if b.Name == "" || j.Model == b.Name {
+				all = append(all, j)
 			}
-			if len(all) > 0 && j.Model != all[0].Model {
-				return nil, inputError("%s: row %d is of model %s, rows before it of %s: choose one by --name", path, i+1, j.Model, all[0].Model)
-			}
-			if len(all) > 0 && j.Judge[0] != all[0].Judge[0] {
-				return nil, inputError("%s: row %d is by judge %s, rows before it by %s: give one judge's judgments", path, i+1, j.Judge[0], all[0].Judge[0])
-			}
-			all = append(all, j)
 		}
 	}
 	if len(all) == 0 {
 		return nil, inputError("%s: no judgments of model %s", strings.Join(b.Judgments, ", "), b.Name)
 	}
 	return all, nil
-}
-
-func (b MTBench) readAnswers(path string) ([]eval.MTAnswer, error) {
-	rows, err := readBench[eval.MTAnswer](path, eval.MTAnswerShape)
-	if err != nil {
-		return nil, err
-	}
-	return rows, once(path, rows, func(a eval.MTAnswer) string { return string(a.ID) })
 }
 
 // judge has every turn of the model's answers rated.
@@ -176,7 +167,7 @@ func promptOf(q eval.MTQuestion, turn int) string {
 
 // prompts are those that the questions need, by name.
 func (b MTBench) prompts(questions []eval.MTQuestion) (map[string]eval.MTPrompt, error) {
-	rows, err := readBench[eval.MTPrompt](b.Prompt, eval.MTPromptShape)
+	rows, err := readBench(b.Prompt, eval.MTPromptShape, once(func(p eval.MTPrompt) string { return "prompt " + p.Name }))
 	if err != nil {
 		return nil, err
 	}
@@ -214,22 +205,20 @@ func fieldsOf(q eval.MTQuestion, turn int) []string {
 
 // references are the reference answers of the questions that need one.
 func (b MTBench) references(questions []eval.MTQuestion) (map[eval.ID]eval.MTAnswer, error) {
-	all := map[eval.ID]eval.MTAnswer{}
+	var all map[string]eval.MTAnswer
 	if b.References != "" {
-		rows, err := b.readAnswers(b.References)
+		rows, err := readAnswers[eval.MTAnswer](b.References, eval.MTAnswerShape)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range rows {
-			all[r.ID] = r
-		}
+		all = byKey(rows)
 	}
 	out := map[eval.ID]eval.MTAnswer{}
 	for _, q := range questions {
 		if !q.NeedsReference() {
 			continue
 		}
-		r, ok := all[q.ID]
+		r, ok := all[string(q.ID)]
 		switch {
 		case b.References == "":
 			return nil, inputError("%s: question %s, %s, is judged beside a reference answer: give --references, FastChat's reference_answer/*.jsonl", b.Questions, q.ID, q.Category)
@@ -247,20 +236,14 @@ func (b MTBench) answers(ctx context.Context, questions []eval.MTQuestion) ([]ev
 	if b.Model != "" {
 		return b.answer(ctx, questions)
 	}
-	rows, err := b.readAnswers(b.Answers)
+	rows, err := readAnswers[eval.MTAnswer](b.Answers, eval.MTAnswerShape)
 	if err != nil {
 		return nil, err
 	}
-	by := map[eval.ID]eval.MTAnswer{}
-	for i, r := range rows {
-		if r.Model != rows[0].Model {
-			return nil, inputError("%s: row %d is of model %s, rows before it of %s: give one model a file", b.Answers, i+1, r.Model, rows[0].Model)
-		}
-		by[r.ID] = r
-	}
+	by := byKey(rows)
 	var out []eval.MTAnswer
 	for _, q := range questions {
-		a, ok := by[q.ID]
+		a, ok := by[string(q.ID)]
 		if !ok || len(a.Choices[0].Turns) < len(q.Turns) {
 			return nil, inputError("%s: want answers to all %d turns of question %s; want lines of %s", b.Answers, len(q.Turns), q.ID, eval.MTAnswerShape)
 		}
