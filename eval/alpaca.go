@@ -149,13 +149,18 @@ func newContest(in Alpaca) (*contest, error) {
 	return c, nil
 }
 
-// agree checks that annotations are of one model and one baseline.
+// agree checks that annotations are of one model and one baseline, each
+// instruction once.
 func agree(rows []table.Annotation) error {
 	if len(rows) == 0 {
 		return fmt.Errorf("alpaca: there are no annotations")
 	}
-	first := rows[0]
-	for _, a := range rows[1:] {
+	first, seen := rows[0], map[string]string{}
+	for _, a := range rows {
+		if before, again := seen[a.Instruction]; again && a.Instruction != "" {
+			return fmt.Errorf("%s: the instruction of %s again", a.At, before)
+		}
+		seen[a.Instruction] = a.At
 		switch {
 		case a.Generator2 != first.Generator2:
 			return fmt.Errorf("%s: generator_2 is %q, in the rows before %q: give one model a file", a.At, a.Generator2, first.Generator2)

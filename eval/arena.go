@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,9 +80,10 @@ func either(a, b ID) string {
 
 // Check reports what a question lacks.
 func (q ArenaQuestion) Check() error {
+	if err := named("uid", q.Key()); err != nil {
+		return err
+	}
 	switch {
-	case q.Key() == "":
-		return errors.New("uid: is missing")
 	case q.Text() == "":
 		return errors.New("prompt: is missing")
 	case len(q.Turns) > 1:
@@ -131,11 +133,10 @@ func (a ArenaAnswer) Style() *ArenaStyle {
 
 // Check reports what an answer lacks.
 func (a ArenaAnswer) Check() error {
+	if err := cmp.Or(named("uid", a.Key()), named("model", a.Who())); err != nil {
+		return err
+	}
 	switch {
-	case a.Key() == "":
-		return errors.New("uid: is missing")
-	case a.Who() == "":
-		return errors.New("model: is missing")
 	case len(a.Messages) == 0 && (len(a.Choices) == 0 || len(a.Choices[0].Turns) == 0):
 		return errors.New("messages: want the user's and the assistant's")
 	}
@@ -169,11 +170,10 @@ func (j ArenaJudgment) Key() string { return either(j.UID, j.QuestionID) }
 
 // Check reports what a judgment lacks.
 func (j ArenaJudgment) Check() error {
+	if err := cmp.Or(named("uid", j.Key()), named("model", j.Model)); err != nil {
+		return err
+	}
 	switch {
-	case j.Key() == "":
-		return errors.New("uid: is missing")
-	case j.Model == "":
-		return errors.New("model: is missing")
 	case len(j.Games) != 2:
 		return fmt.Errorf("games: got %d, want two, the second with the answers in the other order", len(j.Games))
 	}

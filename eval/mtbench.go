@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,17 @@ func (i ID) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(i))
 }
 
+// named checks a member that names something.
+func named(member, name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("%s: is missing", member)
+	case len(name) > 1000:
+		return fmt.Errorf("%s: got %d bytes, want a name", member, len(name))
+	}
+	return nil
+}
+
 // An MTQuestion is a line of FastChat's question.jsonl.
 type MTQuestion struct {
 	ID       ID       `json:"question_id"`
@@ -48,11 +60,10 @@ const (
 
 // Check reports what a question lacks.
 func (q MTQuestion) Check() error {
+	if err := cmp.Or(named("question_id", string(q.ID)), named("category", q.Category)); err != nil {
+		return err
+	}
 	switch {
-	case q.ID == "":
-		return errors.New("question_id: is missing")
-	case q.Category == "":
-		return errors.New("category: is missing")
 	case len(q.Turns) < 1 || len(q.Turns) > 2:
 		return fmt.Errorf("turns: got %d, want one or two", len(q.Turns))
 	}
@@ -98,11 +109,10 @@ type MTChoice struct {
 
 // Check reports what an answer lacks.
 func (a MTAnswer) Check() error {
+	if err := cmp.Or(named("question_id", string(a.ID)), named("model_id", a.Model)); err != nil {
+		return err
+	}
 	switch {
-	case a.ID == "":
-		return errors.New("question_id: is missing")
-	case a.Model == "":
-		return errors.New("model_id: is missing")
 	case len(a.Choices) == 0 || len(a.Choices[0].Turns) == 0:
 		return errors.New("choices: want one with the answers as turns")
 	}
@@ -123,11 +133,10 @@ type MTJudgment struct {
 
 // Check reports what a judgment lacks.
 func (j MTJudgment) Check() error {
+	if err := cmp.Or(named("question_id", string(j.ID)), named("model", j.Model)); err != nil {
+		return err
+	}
 	switch {
-	case j.ID == "":
-		return errors.New("question_id: is missing")
-	case j.Model == "":
-		return errors.New("model: is missing")
 	case len(j.Judge) == 0:
 		return errors.New("judge: is missing")
 	case j.Score == nil:

@@ -11,6 +11,12 @@ import (
 	"radpo/internal/table"
 )
 
+// Shapes of AlpacaEval's files, for messages.
+const (
+	annotationShape = `{"instruction", "output_1", "generator_1", "output_2", "generator_2", "preference": 1.5}, as AlpacaEval's annotations.json`
+	outputShape     = `{"instruction", "output", "generator", "dataset"}, as AlpacaEval's model_outputs.json`
+)
+
 // An Alpaca is what AlpacaEval 2 measures: annotations, and what its length
 // control takes besides.
 type Alpaca struct {
@@ -36,7 +42,7 @@ func (a Alpaca) Do(ctx context.Context, w io.Writer) error {
 	}
 	var result any
 	if a.Against == "" {
-		in.Rows, err = gathered(a.Annotations, table.ReadAnnotations(a.Annotations))
+		in.Rows, err = gathered(a.Annotations, annotationShape, table.ReadAnnotations(a.Annotations))
 		if err != nil {
 			return err
 		}
@@ -82,7 +88,7 @@ func (a Alpaca) read() (in eval.Alpaca, err error) {
 		}
 	}
 	if a.Outputs != "" {
-		in.Outputs, err = gathered(a.Outputs, table.ReadOutputs(a.Outputs))
+		in.Outputs, err = gathered(a.Outputs, outputShape, table.ReadOutputs(a.Outputs))
 	}
 	return in, err
 }
@@ -91,10 +97,10 @@ func (a Alpaca) compare(ctx context.Context, in eval.Alpaca) (eval.AlpacaPair, e
 	one, other := in, in
 	other.Outputs = nil
 	var err error
-	if one.Rows, err = gathered(a.Annotations, table.ReadAnnotations(a.Annotations)); err != nil {
+	if one.Rows, err = gathered(a.Annotations, annotationShape, table.ReadAnnotations(a.Annotations)); err != nil {
 		return eval.AlpacaPair{}, err
 	}
-	if other.Rows, err = gathered(a.Against, table.ReadAnnotations(a.Against)); err != nil {
+	if other.Rows, err = gathered(a.Against, annotationShape, table.ReadAnnotations(a.Against)); err != nil {
 		return eval.AlpacaPair{}, err
 	}
 	pair, err := eval.AlpacaCompare(one, other)

@@ -123,11 +123,11 @@ func (r *judged) prefer(p float64) {
 
 // join pairs the outputs by instruction, in the reference's order.
 func (j AlpacaJudge) join(ctx context.Context) ([]judged, error) {
-	outputs, err := gathered(j.Outputs, table.ReadOutputs(j.Outputs))
+	outputs, err := gathered(j.Outputs, outputShape, table.ReadOutputs(j.Outputs))
 	if err != nil {
 		return nil, err
 	}
-	reference, err := gathered(j.Reference, table.ReadOutputs(j.Reference))
+	reference, err := gathered(j.Reference, outputShape, table.ReadOutputs(j.Reference))
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,9 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"iter"
 	"path/filepath"
 
@@ -45,6 +47,9 @@ func (b Bench) Do(ctx context.Context, items, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if n := repeated(scored); n > 0 {
+		zerolog.Ctx(ctx).Warn().Msgf("%d questions have the subset and id of one before them", n)
+	}
 	report, err := eval.RewardBench(scored)
 	if err != nil {
 		return &InputError{err}
@@ -82,13 +87,26 @@ func (b Bench) Do(ctx context.Context, items, w io.Writer) error {
 	}{"RewardBench", name, report}))
 }
 
+// repeated counts questions that come again.
+func repeated(items []table.BenchItem) int {
+	seen, n := map[[2]string]bool{}, 0
+	for _, q := range items {
+		name := [2]string{q.Subset, q.ID}
+		if q.ID != "" && seen[name] {
+			n++
+		}
+		seen[name] = true
+	}
+	return n
+}
+
 // scored is the questions with the scores of their answers, and whose they are.
 func (b Bench) scored(ctx context.Context) (items []table.BenchItem, name string, err error) {
 	if b.Scores != "" {
-		items, err = gathered(b.Scores, table.ReadBenchScores(b.Scores))
+		items, err = gathered(b.Scores, scoresShape, table.ReadBenchScores(b.Scores))
 		return items, filepath.Base(b.Scores), err
 	}
-	if items, err = gathered(b.Data, table.ReadBench(b.Data)); err != nil {
+	if items, err = gathered(b.Data, benchShape, table.ReadBench(b.Data)); err != nil {
 		return nil, "", err
 	}
 	c := b.Config
@@ -102,10 +120,21 @@ func (b Bench) scored(ctx context.Context) (items []table.BenchItem, name string
 	return items, name, err
 }
 
-// gathered is every row of a file, or the first of its faults.
-func gathered[R any](path string, rows iter.Seq2[R, error]) ([]R, error) {
-	if err := badRows(path, rows); err != nil {
+// Shapes of RewardBench's files, for messages.
+const (
+	benchShape  = `{"id", "subset", "prompt", "chosen", "rejected"}, chosen and rejected texts (version 1) or lists of them (version 2), as RewardBench's`
+	scoresShape = `{"id", "subset", "scores": [1.5, …]}, the correct answers' scores first, as --items writes, or {"subset", "scores_chosen", "scores_rejected"}`
+)
+
+// gathered is every row of a file, or the first of its faults with the shape that
+// rows should have.
+func gathered[R any](path, shape string, rows iter.Seq2[R, error]) ([]R, error) {
+	err := badRows(path, rows)
+	switch {
+	case errors.As(err, new(*fs.PathError)), err != nil && shape == "":
 		return nil, &InputError{err}
+	case err != nil:
+		return nil, inputError("%w; want rows of %s", err, shape)
 	}
 	var out []R
 	for r, err := range rows {

@@ -32,7 +32,7 @@ func (e Exam) sets(ctx context.Context, t tasks.Task) ([]tasks.Set, error) {
 			if slices.ContainsFunc(out, func(o tasks.Set) bool { return o.Subset == s.Subset }) {
 				return nil, inputError("%s: there are two files of subset %s", path, s.Subset)
 			}
-			if s.Items, err = gathered(path, t.Read(path, s.Subset, e.Seed)); err != nil {
+			if s.Items, err = gathered(path, "", t.Read(path, s.Subset, e.Seed)); err != nil {
 				return nil, err
 			}
 			if err := e.examples(&s, path); err != nil {
@@ -99,7 +99,7 @@ func (e Exam) examples(s *tasks.Set, path string) (err error) {
 	if ext := filepath.Ext(from); ext == ".yaml" || ext == ".yml" {
 		s.Examples, err = s.ReadYAML(from, s.Subset, e.Seed)
 	} else {
-		s.Examples, err = gathered(from, s.Read(from, s.Subset, e.Seed))
+		s.Examples, err = gathered(from, "", s.Read(from, s.Subset, e.Seed))
 	}
 	return err
 }
