@@ -29,14 +29,11 @@ func Forecast(c configs.DPO, dtype string, m hf.Config, params, change int64) Fo
 		f.Weights = width*params + 4*change
 	}
 	tokens, wide, feed := int64(c.MicroTokens), int64(m.HiddenSize), int64(m.IntermediateSize)
-	// Kept of a token in a layer: what enters, the norms' two results twice (in
-	// bf16 also the fp32 they are computed from), queries, keys and values, of
-	// which a prompt's stand before each response, attention's result twice, the
-	// first branch's sum; and four of the feed-forward layer's width.
-	layer := (14*wide + 4*feed) * width
-	if width == 2 {
-		layer += 2 * 4 * wide
-	}
+	// Kept of a token in a layer: what enters, queries, keys and values, of which a
+	// prompt's stand before each response, attention's result twice, the first
+	// branch's sum; and two of the feed-forward layer's width. Norms and the gate's
+	// product are made again.
+	layer := (10*wide + 2*feed) * width
 	f.Layers = int64(m.NumHiddenLayers) * layer * tokens
 	f.Head = min(256<<20, 4*tokens*int64(m.VocabSize)) * (4 + 2*width) / 4
 	if c.GradientCheckpointing { // one layer, and its gradients, once the head's are gone

@@ -168,7 +168,7 @@ func TestSharingShowsInMemoryAlone(t *testing.T) {
 					t.Errorf("%s, %s, process %d: %v and norm %v, without sharing %v and %v", dtype, shard, rank, a.Losses, a.Norm, plain[rank].Losses, plain[rank].Norm)
 				}
 				for i, loss := range a.Losses {
-					if tolerance := map[string]float64{"float32": 1e-6, "bfloat16": 1e-3}[dtype]; !(math.Abs(loss-one.Losses[i]) <= tolerance) {
+					if tolerance := map[string]float64{"float32": 1e-6, "bfloat16": 2e-3}[dtype]; !(math.Abs(loss-one.Losses[i]) <= tolerance) {
 						t.Errorf("%s, %s: the loss of step %d is %v, and %v in one process", dtype, shard, i, loss, one.Losses[i])
 					}
 				}

@@ -28,7 +28,7 @@ func newGemma2(c hf.Config) (*DecoderBody, error) {
 		attention.Scale, attention.Cap = 1/math.Sqrt(c.QueryPreAttnScalar), c.AttnLogitSoftcapping
 		b.Blocks = append(b.Blocks, &Gemma2Block{
 			AttnNorm: norm(), Attention: attention, AttnPost: norm(),
-			FeedNorm: norm(), Feed: nn.NewGLU(c, false, (*torch.Scope).GELUTanh), FeedPost: norm(),
+			FeedNorm: norm(), Feed: nn.NewGLU(c, false, (*torch.Scope).GELUGate), FeedPost: norm(),
 		})
 	}
 	return b, nil

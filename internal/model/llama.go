@@ -34,7 +34,7 @@ func llamaLike(c hf.Config, attention nn.Attention, feedBias bool) (*DecoderBody
 			AttnNorm:  nn.NewRMSNorm(c.HiddenSize, c.RMSNormEps),
 			Attention: attention,
 			FeedNorm:  nn.NewRMSNorm(c.HiddenSize, c.RMSNormEps),
-			Feed:      nn.NewGLU(c, feedBias, (*torch.Scope).SiLU),
+			Feed:      nn.NewGLU(c, feedBias, (*torch.Scope).SiLUGate),
 		})
 	}
 	return b, nil

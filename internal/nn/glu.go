@@ -6,16 +6,16 @@ import (
 )
 
 // GLU is a gated feed-forward layer (arXiv:2002.05202):
-// down(activate(gate(x)) · up(x)).
+// down(activate(gate(x), up(x))).
 type GLU struct {
-	activate func(*torch.Scope, torch.Tensor) torch.Tensor
+	activate func(s *torch.Scope, gate, up torch.Tensor) torch.Tensor
 	Gate     Linear `w:"gate_proj"`
 	Up       Linear `w:"up_proj"`
 	Down     Linear `w:"down_proj"`
 }
 
 // NewGLU is an unbound layer of c's width.
-func NewGLU(c hf.Config, bias bool, activate func(*torch.Scope, torch.Tensor) torch.Tensor) GLU {
+func NewGLU(c hf.Config, bias bool, activate func(s *torch.Scope, gate, up torch.Tensor) torch.Tensor) GLU {
 	return GLU{
 		activate: activate,
 		Gate:     NewLinear(c.HiddenSize, c.IntermediateSize, bias),
@@ -26,5 +26,5 @@ func NewGLU(c hf.Config, bias bool, activate func(*torch.Scope, torch.Tensor) to
 
 // Forward keeps the shape of x [..., D].
 func (g *GLU) Forward(s *torch.Scope, x torch.Tensor) torch.Tensor {
-	return g.Down.Forward(s, s.Mul(g.activate(s, g.Gate.Forward(s, x)), g.Up.Forward(s, x)))
+	return g.Down.Forward(s, g.activate(s, g.Gate.Forward(s, x), g.Up.Forward(s, x)))
 }

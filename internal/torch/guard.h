@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <exception>
+#include <optional>
 #include <string>
 
 #include "shim.h"
@@ -11,6 +12,7 @@
 inline thread_local std::string last_error;
 
 inline at::Tensor &ref(shim_tensor t) { return *static_cast<at::Tensor *>(t); }
+inline std::optional<at::Tensor> maybe(shim_tensor t) { return t ? std::make_optional(ref(t)) : std::nullopt; }
 
 // guard runs f and turns an exception into `failed` and the thread's last error.
 template <class R, class F>
@@ -31,4 +33,9 @@ int run(F f) {
     f();
     return 0;
   });
+}
+
+template <class F>
+shim_tensor make(F f) {
+  return guard(shim_tensor(nullptr), [&] { return shim_tensor(new at::Tensor(f())); });
 }

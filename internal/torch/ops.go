@@ -39,7 +39,6 @@ func (s *Scope) Cos(a Tensor) Tensor        { return s.unary("cos", libtch.AtgCo
 func (s *Scope) Sin(a Tensor) Tensor        { return s.unary("sin", libtch.AtgSin, a) }
 func (s *Scope) Tanh(a Tensor) Tensor       { return s.unary("tanh", libtch.AtgTanh, a) }
 func (s *Scope) ReLU(a Tensor) Tensor       { return s.unary("relu", libtch.AtgRelu, a) }
-func (s *Scope) SiLU(a Tensor) Tensor       { return s.unary("silu", libtch.AtgSilu, a) }
 func (s *Scope) And(a, b Tensor) Tensor     { return s.binary("and", libtch.AtgLogicalAnd, a, b) }
 func (s *Scope) Exp(a Tensor) Tensor        { return s.unary("exp", libtch.AtgExp, a) }
 func (s *Scope) Expm1(a Tensor) Tensor      { return s.unary("expm1", libtch.AtgExpm1, a) }
@@ -62,11 +61,14 @@ func (s *Scope) GELU(a Tensor) Tensor {
 	return s.keep(*s.out, "gelu", a)
 }
 
-// GELUTanh is the Gaussian error linear unit in its approximation by tanh
-// (arXiv:1606.08415).
-func (s *Scope) GELUTanh(a Tensor) Tensor {
-	libtch.AtgGelu(s.slot(), a.use("gelu"), "tanh")
-	return s.keep(*s.out, "gelu", a)
+// SiLUGate is SiLU(a)·b, elementwise (arXiv:2002.05202).
+func (s *Scope) SiLUGate(a, b Tensor) Tensor { return s.gate(a, b, 0) }
+
+// GELUGate is GELU(a)·b, GELU in its approximation by tanh.
+func (s *Scope) GELUGate(a, b Tensor) Tensor { return s.gate(a, b, 1) }
+
+func (s *Scope) gate(a, b Tensor, gelu C.int) Tensor {
+	return s.keepShim(C.shim_gated(C.shim_tensor(a.use("gate")), C.shim_tensor(b.use("gate")), gelu), "gate", a, b)
 }
 
 // SoftCap is cap·tanh(scale·a/cap), in fp32: scale·a bounded to ±cap.
@@ -200,11 +202,12 @@ func (s *Scope) Index(a Tensor, dim int64, index Tensor) Tensor {
 	return s.keep(*s.out, "index", a, index)
 }
 
-// SegmentSum adds values[i] into element segments[i] of a zero vector of n.
+// SegmentSum adds values[i] into element segments[i] of a zero vector of n, in
+// fp64: the result is rounded once.
 func (s *Scope) SegmentSum(values, segments Tensor, n int64) Tensor {
-	zero := s.Zeros(values.DType(), n)
-	libtch.AtgIndexAdd(s.slot(), zero.use("segment sum"), 0, segments.use("segment sum"), values.use("segment sum"))
-	return s.keep(*s.out, "segment sum", values, segments)
+	zero, wide := s.Zeros(Double, n), s.To(values, Double)
+	libtch.AtgIndexAdd(s.slot(), zero.use("segment sum"), 0, segments.use("segment sum"), wide.use("segment sum"))
+	return s.To(s.keep(*s.out, "segment sum", values, segments), values.DType())
 }
 
 // PutRows sets dst[rows[i], positions[i]] = src[i], in place.

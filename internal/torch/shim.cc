@@ -1,12 +1,10 @@
 #include "guard.h"
-#include "layers.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 #include <dlfcn.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,33 +13,13 @@
 #include <utility>
 #include <vector>
 
-at::Tensor turn(const at::Tensor &x, const at::Tensor &cos, const at::Tensor &sin) {
-  auto half = x.size(-1) / 2;
-  auto out = at::empty(x.sizes(), x.options());
-  auto a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
-  auto p = out.narrow(-1, 0, half), q = out.narrow(-1, half, half);
-  at::mul_out(p, a, cos);
-  p.addcmul_(b, sin, -1);
-  at::mul_out(q, b, cos);
-  q.addcmul_(a, sin);
-  return out;
-}
-
 namespace {
-
-shim_tensor give(at::Tensor t) { return new at::Tensor(std::move(t)); }
-std::optional<at::Tensor> maybe(shim_tensor t) { return t ? std::make_optional(ref(t)) : std::nullopt; }
 
 std::vector<at::Tensor> list(shim_tensor *ts, int n) {
   std::vector<at::Tensor> out;
   out.reserve(n);
   for (int i = 0; i < n; i++) out.push_back(ref(ts[i]));
   return out;
-}
-
-template <class F>
-shim_tensor make(F f) {
-  return guard(shim_tensor(nullptr), [&] { return give(f()); });
 }
 
 // Sinks makes each tensor of `into` what autograd adds a parameter's gradients
@@ -65,140 +43,6 @@ struct Meter : c10::MemoryReportingInfoBase {
     if (now > peak) peak = now;
   }
   bool memoryProfilingEnabled() const override { return true; }
-};
-
-// Rope is turn with its inverse as gradient: nothing but the angles is saved.
-struct Rope : torch::autograd::Function<Rope> {
-  static at::Tensor forward(torch::autograd::AutogradContext *ctx, const at::Tensor &x, const at::Tensor &cos,
-                            const at::Tensor &sin) {
-    ctx->save_for_backward({cos, sin});
-    at::AutoDispatchBelowADInplaceOrView below;
-    return turn(x, cos, sin);
-  }
-  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext *ctx,
-                                               torch::autograd::tensor_list grads) {
-    auto saved = ctx->get_saved_variables();
-    return {turn(grads[0], saved[0], saved[1].neg()), at::Tensor(), at::Tensor()};
-  }
-};
-
-// big_products is set while fp32 products of many rows go to oneDNN.
-thread_local bool big_products = false;
-
-// product is x·wᵀ of matrices.
-at::Tensor product(const at::Tensor &x, const at::Tensor &w) {
-  using Op = at::Tensor(const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &, std::string_view,
-                        c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
-  static auto op = c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_linear_pointwise", "").typed<Op>();
-  const int64_t few = 96;  // from there on a row's sums do not depend on the others' number, and oneDNN is faster
-  bool big = big_products && x.is_cpu() && x.scalar_type() == at::kFloat && x.size(0) >= few;
-  return big ? op.call(x, w, std::nullopt, "none", c10::List<std::optional<at::Scalar>>(), "") : at::mm(x, w.t());
-}
-
-// Linear is x·Wᵀ + bias by product.
-struct Linear : torch::autograd::Function<Linear> {
-  static at::Tensor forward(torch::autograd::AutogradContext *ctx, const at::Tensor &x, const at::Tensor &weight,
-                            const std::optional<at::Tensor> &bias) {
-    at::AutoDispatchBelowADInplaceOrView below;
-    ctx->save_for_backward({x, weight});
-    auto y = product(x.reshape({-1, x.size(-1)}), weight);
-    ctx->saved_data["biased"] = bias.has_value();
-    if (bias) y.add_(*bias);
-    auto shape = x.sizes().vec();
-    shape.back() = weight.size(0);
-    return y.view(shape);
-  }
-  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext *ctx, torch::autograd::tensor_list grads) {
-    auto saved = ctx->get_saved_variables();
-    auto &x = saved[0], &weight = saved[1];
-    auto g = grads[0].reshape({-1, weight.size(0)});
-    at::Tensor dx, dw, db;
-    if (ctx->needs_input_grad(0)) dx = product(g, weight.t()).view(x.sizes());
-    if (ctx->needs_input_grad(1)) dw = product(g.t(), x.reshape({-1, x.size(-1)}).t());
-    if (ctx->saved_data["biased"].toBool() && ctx->needs_input_grad(2)) db = g.sum(0);
-    return {dx, dw, db};
-  }
-};
-
-// HeadLogps is log softmax(logits)[ids[i]] of each row of logits = x·Wᵀ, bounded
-// to ±cap by tanh if cap > 0, without more than `rows` rows of logits at once.
-// A single part is kept for the gradient; several are computed again. The
-// weight's gradient is as large as the vocabulary: it goes straight to its sink.
-struct HeadLogps : torch::autograd::Function<HeadLogps> {
-  // logps is log softmax(logits) of some rows, fp32, and their log-sum-exp.
-  static std::pair<at::Tensor, at::Tensor> logps(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &ids, double cap) {
-    auto all = product(x, weight).to(at::kFloat);
-    if (cap > 0) all.div_(cap).tanh_().mul_(cap);
-    auto before = all.gather(1, ids);
-    at::log_softmax_out(all, all, 1);
-    return {all, before.sub_(all.gather(1, ids))};
-  }
-  static at::Tensor forward(torch::autograd::AutogradContext *ctx, const at::Tensor &x, const at::Tensor &weight,
-                            const at::Tensor &ids, double cap, int64_t rows) {
-    at::AutoDispatchBelowADInplaceOrView below;
-    auto targets = ids.unsqueeze(1);
-    auto out = at::empty(ids.sizes(), x.options().dtype(at::kFloat));
-    torch::autograd::variable_list saved = {x, weight, targets};
-    for (int64_t i = 0; i < x.size(0); i += rows) {
-      auto n = std::min(rows, x.size(0) - i);
-      auto part = targets.narrow(0, i, n);
-      auto [all, lse] = logps(x.narrow(0, i, n), weight, part, cap);
-      out.narrow(0, i, n).copy_(all.gather(1, part).squeeze(1));
-      if (n == x.size(0) && (x.requires_grad() || weight.requires_grad())) saved.insert(saved.end(), {all, lse});
-    }
-    ctx->save_for_backward(saved);
-    ctx->saved_data["cap"] = cap;
-    ctx->saved_data["rows"] = rows;
-    return out;
-  }
-  // backward: the gradient for logits is g·(onehot − softmax), by the tanh's slope.
-  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext *ctx, torch::autograd::tensor_list grads) {
-    auto saved = ctx->get_saved_variables();
-    auto &x = saved[0], &weight = saved[1], &targets = saved[2];
-    auto cap = ctx->saved_data["cap"].toDouble();
-    auto rows = ctx->saved_data["rows"].toInt();
-    bool for_x = ctx->needs_input_grad(0), for_weight = ctx->needs_input_grad(1);
-    auto dx = for_x ? at::empty_like(x) : at::Tensor();
-    for (int64_t i = 0; i < x.size(0); i += rows) {
-      auto n = std::min(rows, x.size(0) - i);
-      auto here = x.narrow(0, i, n), part = targets.narrow(0, i, n), g = grads[0].narrow(0, i, n).unsqueeze(1);
-      auto [all, lse] = saved.size() > 3 ? std::make_pair(saved[3], saved[4]) : logps(here, weight, part, cap);
-      at::Tensor slope;
-      if (cap > 0) slope = all.add(lse).div_(cap).square_().neg_().add_(1);
-      all.exp_().mul_(g.neg()).scatter_add_(1, part, g);
-      if (cap > 0) all.mul_(slope);
-      all = all.to(x.scalar_type());
-      if (for_x) {
-        auto rows_of_dx = dx.narrow(0, i, n);
-        at::mm_out(rows_of_dx, all, weight);
-      }
-      if (for_weight) sink(weight, all, here);
-    }
-    return {dx, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
-  }
-  // sink adds gᵀ·x to the weight's gradient, some rows at a time.
-  static void sink(const at::Tensor &weight, const at::Tensor &g, const at::Tensor &x) {
-    auto most = std::max<int64_t>(1, (1 << 24) / x.size(1));
-    for (int64_t v = 0; v < g.size(1); v += most) {
-      auto n = std::min(most, g.size(1) - v);
-      weight.grad().narrow(0, v, n).add_(product(g.narrow(1, v, n).t(), x.t()));
-    }
-  }
-};
-
-// Embedding is rows of a weight, whose gradient goes straight to the sinks of
-// those rows.
-struct Embedding : torch::autograd::Function<Embedding> {
-  static at::Tensor forward(torch::autograd::AutogradContext *ctx, const at::Tensor &weight, const at::Tensor &ids) {
-    at::AutoDispatchBelowADInplaceOrView below;
-    ctx->save_for_backward({weight, ids});
-    return at::embedding(weight, ids);
-  }
-  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext *ctx, torch::autograd::tensor_list grads) {
-    auto saved = ctx->get_saved_variables();
-    saved[0].grad().index_put_({saved[1]}, grads[0].to(saved[0].grad().scalar_type()), /*accumulate=*/true);
-    return {at::Tensor(), at::Tensor()};
-  }
 };
 
 // diagonals is a view of dense x [..., R, R+C-1] whose element (i, j) of
@@ -285,17 +129,6 @@ void shim_free(shim_tensor *ts, int n) {
   while (n-- > 0) delete static_cast<at::Tensor *>(ts[n]);
 }
 
-shim_tensor shim_rms_norm(shim_tensor x, shim_tensor weight, double eps) {
-  return make([&] {
-    auto &in = ref(x);
-    return at::rms_norm(in, ref(weight).sizes(), ref(weight), eps);
-  });
-}
-
-shim_tensor shim_rope(shim_tensor x, shim_tensor cos, shim_tensor sin) {
-  return make([&] { return Rope::apply(ref(x), ref(cos), ref(sin)); });
-}
-
 shim_tensor shim_attention(shim_tensor q, shim_tensor k, shim_tensor v, shim_tensor mask, int causal) {
   return make([&] {
     bool grouped = ref(q).size(1) != ref(k).size(1);
@@ -331,20 +164,6 @@ shim_tensor shim_distance_bias(shim_tensor q, shim_tensor k, shim_tensor keys, s
   });
 }
 
-shim_tensor shim_linear(shim_tensor x, shim_tensor weight, shim_tensor bias) {
-  return make([&] {
-    return big_products ? Linear::apply(ref(x), ref(weight), maybe(bias)) : at::linear(ref(x), ref(weight), maybe(bias));
-  });
-}
-
-shim_tensor shim_embedding(shim_tensor weight, shim_tensor ids) {
-  return make([&] { return Embedding::apply(ref(weight), ref(ids)); });
-}
-
-shim_tensor shim_head_logps(shim_tensor x, shim_tensor weight, shim_tensor ids, double cap, int64_t rows) {
-  return make([&] { return HeadLogps::apply(ref(x), ref(weight), ref(ids), cap, rows); });
-}
-
 shim_tensor shim_token_spreads(shim_tensor logits) {
   return make([&] {
     at::NoGradGuard off;
@@ -363,7 +182,7 @@ int shim_gradients(shim_tensor y, shim_tensor slope, shim_tensor *params, shim_t
     auto wanted = sinks.params;
     if (x) wanted.push_back(ref(x));
     torch::autograd::backward({ref(y)}, slope ? std::vector{ref(slope)} : std::vector<at::Tensor>{}, false, false, wanted);
-    if (x) *for_x = give(std::exchange(ref(x).mutable_grad(), at::Tensor()));
+    if (x) *for_x = new at::Tensor(std::exchange(ref(x).mutable_grad(), at::Tensor()));
   });
 }
 int shim_requires_grad(shim_tensor t) { return ref(t).requires_grad(); }
@@ -485,7 +304,6 @@ void shim_meter_stop(int64_t *live, int64_t *peak) {
   *live = meter->live;
   *peak = meter->peak;
 }
-int shim_big_products(int on) { return std::exchange(big_products, on != 0); }
 void shim_set_threads(int n) { at::set_num_threads(n); }
 
 int shim_open_cuda(const char *library) {

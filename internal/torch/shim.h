@@ -33,6 +33,7 @@ shim_tensor shim_soft_cap(shim_tensor x, double scale, double cap);
 shim_tensor shim_masked_softmax(shim_tensor x, shim_tensor mask);
 shim_tensor shim_distance_bias(shim_tensor q, shim_tensor k, shim_tensor keys, shim_tensor queries);
 shim_tensor shim_linear(shim_tensor x, shim_tensor weight, shim_tensor bias);
+shim_tensor shim_gated(shim_tensor a, shim_tensor b, int gelu); // act(a)·b
 shim_tensor shim_embedding(shim_tensor weight, shim_tensor ids);
 shim_tensor shim_head_logps(shim_tensor x, shim_tensor weight, shim_tensor ids, double cap, int64_t rows);
 shim_tensor shim_token_spreads(shim_tensor logits);
