@@ -77,18 +77,7 @@ func (b book) percents(name string) cell {
 }
 
 func rewardGrid(in Input, b book) grid {
-	groups, labels := asked(in.Policies)
-	g := grid{Title: "Mean reward by goal", Columns: labels}
-	for _, p := range in.Policies {
-		var cells []cell
-		for _, group := range groups {
-			c := b.cellOf("reward/" + p.Name + "/" + group)
-			c.Strong = group == goalName(p.Goal)
-			cells = append(cells, c)
-		}
-		g.row(p.Name, cells...)
-	}
-	return g
+	return goalGrid("Mean reward by goal", "reward/", in.Policies, b.cellOf)
 }
 
 // winGrid is each policy at each goal against the first without one.
@@ -96,12 +85,17 @@ func winGrid(in Input, b book) grid {
 	if len(in.Policies) == 0 {
 		return grid{}
 	}
-	groups, labels := asked(in.Policies)
-	g := grid{Title: "Against " + in.Policies[0].Name + " without a goal", Columns: labels}
-	for _, p := range in.Policies {
+	return goalGrid("Against "+in.Policies[0].Name+" without a goal", "win/", in.Policies, b.percents)
+}
+
+// goalGrid is a measure of each policy asked for each goal, its own in bold.
+func goalGrid(title, measure string, policies []Policy, cellOf func(name string) cell) grid {
+	groups, labels := asked(policies)
+	g := grid{Title: title, Columns: labels}
+	for _, p := range policies {
 		var cells []cell
 		for _, group := range groups {
-			c := b.percents("win/" + p.Name + "/" + group)
+			c := cellOf(measure + p.Name + "/" + group)
 			c.Strong = group == goalName(p.Goal)
 			cells = append(cells, c)
 		}
