@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 
 	"github.com/rs/zerolog"
@@ -19,6 +18,7 @@ type Exam struct {
 	Task      string   // a name of the tasks package
 	Data      []string // files, one a subset, or folders of them
 	Examples  string   // file, or folder of files named by subset
+	Limit     int      // rows of each file, from the first on; 0: all
 	Shots     int      // examples a question; negative: the task's own number
 	Seed      int64    // of the examples' draw, an order of choices and the bootstrap
 	Chat      bool     // ask through the chat template
@@ -109,6 +109,9 @@ func (e Exam) report(ctx context.Context, t tasks.Task, sets []tasks.Set, outcom
 	settings := map[string]any{
 		"harness": tasks.Harness, "shots": e.Shots, "chat": e.Chat, "system": e.System, "add_bos_token": e.BOS, "max_length": e.MaxLength,
 	}
+	if e.Limit > 0 {
+		settings["limit"] = e.Limit
+	}
 	if t.Generates() {
 		settings["max_tokens"] = e.MaxTokens
 	}
@@ -124,8 +127,10 @@ func (e Exam) report(ctx context.Context, t tasks.Task, sets []tasks.Set, outcom
 	if m, ok := r.Metrics[t.Metric]; ok {
 		zerolog.Ctx(ctx).Info().Msgf("%s, %d shots: %s %.4f ± %.4f over %d questions", t.Name, e.Shots, t.Metric, m.Value, m.SE, m.N)
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return wrapWrite(enc.Encode(r))
+	text, err := r.Text()
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return wrapWrite(err)
 }

@@ -35,6 +35,9 @@ func (e Exam) sets(ctx context.Context, t tasks.Task) ([]tasks.Set, error) {
 			if s.Items, err = gathered(path, "", t.Read(path, s.Subset, e.Seed)); err != nil {
 				return nil, err
 			}
+			if e.Limit > 0 {
+				s.Items = s.Items[:min(e.Limit, len(s.Items))]
+			}
 			if err := e.examples(&s, path); err != nil {
 				return nil, &InputError{err}
 			}
@@ -86,7 +89,7 @@ func (e Exam) examples(s *tasks.Set, path string) (err error) {
 	}
 	from := e.Examples
 	if from == "" {
-		return fmt.Errorf("%s shows %d examples: name a file of them with --fewshot, or ask with --shots 0", s.Name, e.Shots)
+		return fmt.Errorf("%s shows %d examples, which the benchmark has and radpo has not: give --fewshot %s; or ask with --shots 0", s.Name, e.Shots, s.ExamplesFrom())
 	}
 	if info, err := os.Stat(from); err == nil && info.IsDir() {
 		if from, err = exampleFile(from, s.Subset); err != nil {

@@ -36,7 +36,9 @@ number read strictly, as the task asks for it, or flexibly, the last one.
 Files are JSONL, a JSON array, Parquet or Arrow, with the columns of the
 published data sets. --data may repeat, or name a folder: each file is a subset,
 by its name, and items of all weigh the same. BBH's files are named by its 24
-subsets with choices, as boolean_expressions.jsonl.
+subsets with choices, as boolean_expressions.jsonl. The harness's names of tasks
+do as well: arc_challenge, arc_easy, truthfulqa_mc2, gsm8k_cot, leaderboard_gpqa,
+leaderboard_musr, leaderboard_bbh and their parts, as leaderboard_bbh_snarks.
 
 Examples come from --fewshot: a file of rows, or the harness's own YAML with
 fewshot_config.samples, or a folder of files named by subset. GPQA, BBH and
@@ -67,6 +69,7 @@ how to compare with the harness.`,
 	f := cmd.Flags()
 	f.StringVarP(&e.Dir, "model", "m", "", "policy folder, or name in the Hugging Face cache (required)")
 	f.StringArrayVar(&e.Data, "data", nil, "file of rows, or folder of such files; may repeat (required)")
+	f.IntVar(&e.Limit, "limit", 0, "rows of each file, from the first on; 0: all")
 	f.IntVar(&e.Shots, "shots", -1, "examples before a question (default: the task's own number)")
 	f.StringVar(&e.Examples, "fewshot", "", "file of examples, or folder of files named by subset")
 	f.Int64Var(&e.Seed, "seed", 1234, "of the examples' draw, GPQA's order and the bootstrap")
@@ -93,6 +96,8 @@ func checkExam(cmd *cobra.Command, e pipeline.Exam) error {
 		return errors.New("--shots: want 0 to 10000")
 	case e.Seed < 0 || e.Seed > math.MaxUint32:
 		return errors.New("--seed: want 0 to 4294967295")
+	case e.Limit < 0:
+		return errors.New("--limit: want a number of rows, or 0 for all")
 	case e.MaxLength < 0:
 		return errors.New("--max-length: want a number of tokens, or 0 for the model's window")
 	case e.MaxTokens < 1:

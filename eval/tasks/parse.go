@@ -166,11 +166,13 @@ func gpqaOrdered(r table.Record) (choices []string, gold int, err error) {
 	return choices, gold, err
 }
 
-// gpqaChoices are the wrong answers and then the right one.
+// gpqaChoices are the wrong answers, of which some may be missing, and then the
+// right one.
 func gpqaChoices(r table.Record) (choices []string, err error) {
-	for _, name := range []string{"Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3", "Correct Answer"} {
+	const right = "Correct Answer"
+	for _, name := range []string{"Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3", right} {
 		text := " "
-		if r.Has(name) {
+		if r.Has(name) || name == right {
 			if text, err = r.Text(name); err != nil {
 				return nil, err
 			}

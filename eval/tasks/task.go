@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,6 +31,8 @@ type Task struct {
 	parse     func(r table.Record, subset string, seed int64) (Item, error)
 	describes func(subset string) string // of what stands before all examples
 	subsets   []string                   // that there are; none: any
+	part      string                     // the one subset that the harness's name is of; or empty
+	examples  string                     // where they are from
 	strict    string                     // expression of the answer's number
 }
 
@@ -60,14 +63,14 @@ var tasks = map[string]Task{
 		columns: []string{"question", "answer"},
 		shape:   `{question, answer: "… #### 42"}, as openai/gsm8k`,
 		Until:   []string{"Question:", "</s>", "<|im_end|>"},
-		strict:  `#### (\-?[0-9\.\,]+)`,
+		strict:  `#### (\-?[0-9\.\,]+)`, examples: "rows of openai/gsm8k's split train, {question, answer}",
 	},
 	"gsm8k-cot": {
 		Version: "3.0", Shots: 8, First: true, Metric: "exact_match/strict-match", parse: parseGSM8KCoT,
 		columns: []string{"question", "answer", "target"},
 		shape:   `{question, answer: "… #### 42"}, as openai/gsm8k, or {question, target} for examples`,
 		Until:   []string{"Q:", "</s>", "<|im_end|>"},
-		strict:  `The answer is (\-?[0-9\.\,]+).`,
+		strict:  `The answer is (\-?[0-9\.\,]+).`, examples: "the harness's lm_eval/tasks/gsm8k/gsm8k-cot.yaml, or rows {question, target}",
 	},
 	"gpqa": {
 		Version: "1.0", First: true, Metric: "acc_norm", parse: parseGPQA, Shuffles: true,
@@ -82,21 +85,42 @@ var tasks = map[string]Task{
 	"bbh": {
 		Version: "1.0", Shots: 3, First: true, Metric: "acc_norm", parse: parseBBH, describes: describeBBH,
 		columns: []string{"input", "target"}, subsets: slices.Sorted(maps.Keys(bbh)),
-		shape: `{input, target}, as SaylorTwift/bbh`,
+		shape: `{input, target}, as SaylorTwift/bbh`, examples: "the harness's folder lm_eval/tasks/leaderboard/bbh_mc, or one of SUBSET.jsonl with rows {input, target}",
 	},
 }
 
 // Names are those of all tasks, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(tasks)) }
 
-// Named is the task of a name.
+// harness are the names that lm-evaluation-harness has for them; BBH's subsets
+// have each their own besides.
+var harness = map[string]string{
+	"arc_challenge": "arc", "arc_easy": "arc", "truthfulqa_mc2": "truthfulqa", "gsm8k_cot": "gsm8k-cot",
+	"leaderboard_gpqa": "gpqa", "leaderboard_gpqa_main": "gpqa", "leaderboard_gpqa_diamond": "gpqa", "leaderboard_gpqa_extended": "gpqa",
+	"leaderboard_musr": "musr", "leaderboard_musr_murder_mysteries": "musr", "leaderboard_musr_object_placements": "musr", "leaderboard_musr_team_allocation": "musr",
+	"leaderboard_bbh": "bbh",
+}
+
+// Named is the task of a name, ours or the harness's.
 func Named(name string) (Task, error) {
-	t, ok := tasks[name]
-	if !ok {
-		return t, fmt.Errorf("there is no task %q, only %s", name, strings.Join(Names(), ", "))
+	own, part := name, ""
+	if of, ok := harness[name]; ok {
+		own = of
+	} else if rest, ok := strings.CutPrefix(name, "leaderboard_bbh_"); ok && slices.Contains(tasks["bbh"].subsets, rest) {
+		own, part = "bbh", rest
 	}
-	t.Name = name
+	t, ok := tasks[own]
+	if !ok {
+		return t, fmt.Errorf("there is no task %q, only %s, or as the harness says %s, leaderboard_bbh_SUBSET",
+			name, strings.Join(Names(), ", "), strings.Join(slices.Sorted(maps.Keys(harness)), ", "))
+	}
+	t.Name, t.part = own, part
 	return t, nil
+}
+
+// ExamplesFrom says where a task's examples are from, which are not ours to give.
+func (t Task) ExamplesFrom() string {
+	return cmp.Or(t.examples, "rows as the questions', of another split")
 }
 
 // Generates says whether an answer is generated, in place of ranking choices.
@@ -135,8 +159,12 @@ func (t Task) item(r table.Record, subset string, seed int64) (Item, error) {
 	return i, nil
 }
 
-// Subset is that of a file's name, which has it whole or at its end.
+// Subset is the task's own, or that of a file's name, which has it whole or at
+// its end.
 func (t Task) Subset(name string) (string, error) {
+	if t.part != "" {
+		return t.part, nil
+	}
 	if t.subsets == nil {
 		return name, nil
 	}

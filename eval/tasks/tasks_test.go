@@ -256,3 +256,23 @@ func TestGroups(t *testing.T) {
 		t.Errorf("b/acc_norm: got %+v", m)
 	}
 }
+
+// TestNamed takes the harness's names for tasks that ask alike, and no others.
+func TestNamed(t *testing.T) {
+	for name, want := range map[string]string{
+		"arc": "arc", "arc_challenge": "arc", "arc_easy": "arc", "truthfulqa_mc2": "truthfulqa", "gsm8k_cot": "gsm8k-cot",
+		"leaderboard_gpqa_diamond": "gpqa", "leaderboard_musr": "musr", "leaderboard_bbh_snarks": "bbh",
+		"arc_challenge_chat": "", "gsm8k_cot_zeroshot": "", "leaderboard_bbh_object": "", "truthfulqa_mc1": "",
+	} {
+		if got, err := tasks.Named(name); got.Name != want || (err == nil) != (want != "") {
+			t.Errorf("%s: got %q, %v, want %q", name, got.Name, err, want)
+		}
+	}
+	part, err := tasks.Named("leaderboard_bbh_snarks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := part.Subset("rows"); got != "snarks" || err != nil {
+		t.Errorf("the subset of leaderboard_bbh_snarks is %q, %v", got, err)
+	}
+}
