@@ -53,10 +53,12 @@ type Sampler struct {
 	RepetitionPenalty float64 `yaml:"repetition_penalty" json:"repetition_penalty"`
 	// StopStrings end a response. Its text is cut before them, its ids are not.
 	StopStrings []string `yaml:"stop_strings" json:"stop_strings,omitempty"`
-	Batch       int      `yaml:"batch" json:"batch"` // responses decoded together, at most
-	Memory      string   `yaml:"memory" json:"-"`    // of the cache of keys and values: auto, or such as 8GiB
-	Goal        string   `yaml:"goal" json:"goal"`   // asked for from iteration 2 on: max, none
-	Remote      Fleet    `yaml:"remote" json:"remote,omitzero"`
+	// StopIDs end a response besides the model's own stop ids, and belong to it.
+	StopIDs []int  `yaml:"stop_ids" json:"stop_ids,omitempty"`
+	Batch   int    `yaml:"batch" json:"batch"` // responses decoded together, at most
+	Memory  string `yaml:"memory" json:"-"`    // of the cache of keys and values: auto, or such as 8GiB
+	Goal    string `yaml:"goal" json:"goal"`   // asked for from iteration 2 on: max, none
+	Remote  Fleet  `yaml:"remote" json:"remote,omitzero"`
 }
 
 // Fleet says which servers the backend openai asks and how they come by new

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -37,6 +38,16 @@ func texts(v any) string {
 	for i, text := range v.([]string) {
 		if text == "" {
 			return fmt.Sprintf("item %d is empty", i+1)
+		}
+	}
+	return ""
+}
+
+// ids judges a list of token ids.
+func ids(v any) string {
+	for i, id := range v.([]int) {
+		if id < 0 || id > math.MaxInt32 {
+			return fmt.Sprintf("item %d is no token's id: %d", i+1, id)
 		}
 	}
 	return ""

@@ -43,6 +43,7 @@ var rules = map[string]rule{
 	"sampler.min_p":              in("[0, 1]"),
 	"sampler.repetition_penalty": in("(0, 100]"),
 	"sampler.stop_strings":       texts,
+	"sampler.stop_ids":           ids,
 	"sampler.max_tokens":         in("[1, inf)"),
 	"sampler.memory":             size,
 	"sampler.batch":              in("[1, inf)"),

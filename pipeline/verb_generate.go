@@ -27,6 +27,8 @@ type Sampling struct {
 	MaxTokens   int      // limit of a response
 	Stop        []string // strings that end a response
 	Seed        int64
+	StopIDs     []int // ids that end a response, besides the model's own
+	Top         int   // how many of the likeliest tokens are told of at each place
 }
 
 type generateRow struct {
@@ -42,14 +44,21 @@ func (r generateRow) check() error {
 }
 
 type generated struct {
-	ResponseIDs []int32   `json:"response_ids"` // with the stop token, if one ended it
-	Text        *string   `json:"text"`         // without special tokens, up to a stop string; null when the folder has no tokenizer
-	Logprobs    []float32 `json:"logprobs"`     // nats, the model's own at temperature 1
-	Finish      string    `json:"finish"`       // stop or length
+	ResponseIDs []int32    `json:"response_ids"`           // with the stop token, if one ended it
+	Text        *string    `json:"text"`                   // without special tokens, up to a stop string; null when the folder has no tokenizer
+	Logprobs    []float32  `json:"logprobs"`               // nats, the model's own at temperature 1
+	Finish      string     `json:"finish"`                 // stop or length
+	Top         [][]likely `json:"top_logprobs,omitempty"` // of each response id the likeliest tokens there
+}
+
+type likely struct {
+	ID      int32   `json:"id"`
+	Logprob float32 `json:"logprob"`
 }
 
 // Generate reads rows of {prompt_ids} or {messages} and writes N rows of
-// {response_ids, text, logprobs, finish} for each, in order. A draw depends on
+// {response_ids, text, logprobs, finish}, and top_logprobs where they are asked
+// for, for each, in order. A draw depends on
 // the prompt's ids, the sample's number and the seed alone. Stop ids are those
 // of generation_config.json, or config.json; messages add the end of turn of
 // the template that renders them.
@@ -58,6 +67,15 @@ func Generate(ctx context.Context, m Model, o Sampling, in Lines, out io.Writer)
 		generation, err := f.GenerationConfig()
 		if err != nil {
 			return &InputError{err}
+		}
+		c, err := f.Config()
+		if err != nil {
+			return &InputError{err}
+		}
+		for _, id := range o.StopIDs {
+			if id >= c.VocabSize {
+				return inputError("--stop-id: the model has no token %d; its vocabulary is %d", id, c.VocabSize)
+			}
 		}
 		t := &text{folder: f}
 		prompts, err := t.prompts(in, o.N)
@@ -70,7 +88,7 @@ func Generate(ctx context.Context, m Model, o Sampling, in Lines, out io.Writer)
 		}
 		opts := sampler.Options{
 			Temperature: o.Temperature, TopP: o.TopP, TopK: o.TopK, MinP: o.MinP, RepetitionPenalty: o.Repetition,
-			MaxTokens: o.MaxTokens, Stop: generation.EOS, StopStrings: o.Stop, Seed: o.Seed,
+			MaxTokens: o.MaxTokens, Stop: slices.Concat(generation.EOS, o.StopIDs), StopStrings: o.Stop, Seed: o.Seed, Top: o.Top,
 		}
 		w := newLineWriter(out)
 		return m.runPolicy(ctx, f, d, func(s *torch.Scope, p model.Policy) error {
@@ -141,6 +159,13 @@ func (t *text) prompts(in Lines, n int) ([]sampler.Request, error) {
 // row is one sample as it is written.
 func row(r sampler.Response, tokens *tokenizer.Tokenizer, stop []string) generated {
 	g := generated{ResponseIDs: r.IDs, Logprobs: r.Logprobs, Finish: table.FinishLength}
+	for _, some := range r.Top {
+		place := make([]likely, len(some))
+		for i, a := range some {
+			place[i] = likely(a)
+		}
+		g.Top = append(g.Top, place)
+	}
 	said := r.IDs
 	if r.Stopped {
 		g.Finish, said = table.FinishStop, said[:len(said)-1] // a stop id need not be a special token

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,5 +35,37 @@ func TestGenerateStops(t *testing.T) {
 	}
 	if len(got.ResponseIDs) != 1 || *got.Text != "" || got.Finish != "stop" || got.ResponseIDs[0] >= 315 {
 		t.Errorf("%s", out.String())
+	}
+}
+
+// TestGenerateTells of the likeliest tokens, of which a greedy one is the first,
+// and ends at an id that it is asked to end at.
+func TestGenerateTells(t *testing.T) {
+	run := func(o Sampling) (g generated) {
+		t.Helper()
+		var out bytes.Buffer
+		in := Lines{Name: "stdin", Reader: strings.NewReader(`{"prompt_ids": [54, 3]}`)}
+		if err := Generate(t.Context(), Model{Dir: testFolders + "policy", Device: "cpu"}, o, in, &out); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(out.Bytes(), &g); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	whole := run(Sampling{N: 1, TopP: 1, MaxTokens: 6, Top: 3})
+	if len(whole.Top) != len(whole.ResponseIDs) {
+		t.Fatalf("%d places of %d tokens", len(whole.Top), len(whole.ResponseIDs))
+	}
+	for i, some := range whole.Top {
+		if len(some) != 3 || some[0].ID != whole.ResponseIDs[i] || some[0].Logprob != whole.Logprobs[i] || !(some[1].Logprob >= some[2].Logprob) {
+			t.Errorf("token %d at %v: %v", whole.ResponseIDs[i], whole.Logprobs[i], some)
+		}
+	}
+	last := whole.ResponseIDs[2]
+	at := 1 + slices.Index(whole.ResponseIDs, last)
+	ended := run(Sampling{N: 1, TopP: 1, MaxTokens: 6, StopIDs: []int{int(last)}})
+	if !slices.Equal(ended.ResponseIDs, whole.ResponseIDs[:at]) || ended.Finish != "stop" || ended.Top != nil {
+		t.Errorf("stopped at %d: %+v, whole %+v", last, ended, whole)
 	}
 }

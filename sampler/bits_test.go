@@ -101,7 +101,7 @@ func TestEngineWhileOthersRun(t *testing.T) {
 			}
 			if ev.New {
 				r := &got[ev.Sample]
-				r.IDs, r.Logprobs = append(r.IDs, ev.Token.ID), append(r.Logprobs, ev.Token.Logprob)
+				r.IDs, r.Logprobs, r.Top = append(r.IDs, ev.Token.ID), append(r.Logprobs, ev.Token.Logprob), append(r.Top, slices.Clone(ev.Token.Top))
 				if top := ev.Token.Top; len(top) != 3 || top[0].Logprob < top[1].Logprob || top[0].Logprob < ev.Token.Logprob || math.Abs(float64(ev.Token.Drawn-ev.Token.Logprob)) > 1e-5 {
 					t.Errorf("token %+v", ev.Token)
 				}

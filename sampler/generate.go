@@ -3,6 +3,7 @@ package sampler
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"radpo/internal/model"
 	"radpo/internal/torch"
@@ -64,6 +65,9 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, o Options) ([
 func (r *Response) add(e Event) {
 	if e.New {
 		r.IDs, r.Logprobs = append(r.IDs, e.Token.ID), append(r.Logprobs, e.Token.Logprob)
+		if len(e.Token.Top) > 0 {
+			r.Top = append(r.Top, slices.Clone(e.Token.Top))
+		}
 	}
 	r.Text += e.Text
 	r.Stopped = e.Finish == FinishStop || e.Finish == FinishString

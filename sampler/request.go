@@ -98,7 +98,8 @@ func (r Request) check(window, vocabulary, tokens int) error {
 // A Response is what the policy answered.
 type Response struct {
 	IDs      []int32
-	Logprobs []float32 // the model's own, temperature 1, nats
-	Stopped  bool      // its last id is a stop id, or completes a stop string
-	Text     string    // up to a stop string; empty unless Options name some
+	Logprobs []float32             // the model's own, temperature 1, nats
+	Stopped  bool                  // its last id is a stop id, or completes a stop string
+	Text     string                // up to a stop string; empty without a tokenizer
+	Top      [][]torch.Alternative // of each token the likeliest, where Options.Top asks
 }

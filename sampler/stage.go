@@ -175,8 +175,16 @@ func newWorker(c Config, f *hf.Folder) (*worker, error) {
 	if w.prompter.Template, err = chat.Load(f.FS()); err != nil {
 		return nil, err
 	}
-	w.stop, err = Stops(f, w.prompter.Template, w.tokens)
-	return w, err
+	if w.stop, err = Stops(f, w.prompter.Template, w.tokens); err != nil {
+		return nil, err
+	}
+	for _, id := range c.StopIDs {
+		if id >= w.vocabulary {
+			return nil, fmt.Errorf("sampler.stop_ids: the model has no token %d; its vocabulary is %d", id, w.vocabulary)
+		}
+	}
+	w.stop = slices.Concat(c.StopIDs, w.stop) // the end of turn stays last
+	return w, nil
 }
 
 // Stops are the ids that end a response: those of generation_config.json, or

@@ -55,6 +55,8 @@ inside messages stay text.`,
 	cmd.Flags().Float64Var(&o.MinP, "min-p", 0, "drop tokens less likely than this share of the likeliest; 0: off")
 	cmd.Flags().Float64Var(&o.Repetition, "repetition-penalty", 1, "above 1, make tokens less likely that prompt or response have; 1: off")
 	cmd.Flags().StringArrayVar(&o.Stop, "stop", nil, "end a response at this string, and its text before it; may repeat")
+	cmd.Flags().IntSliceVar(&o.StopIDs, "stop-id", nil, "end a response at this token, besides the model's own stop ids; may repeat")
+	cmd.Flags().IntVar(&o.Top, "top-logprobs", 0, "tell of this many of the likeliest tokens at each place, as top_logprobs: [[{id, logprob}]]")
 	cmd.MarkFlagsMutuallyExclusive("greedy", "temperature")
 	return cmd
 }
@@ -75,6 +77,10 @@ func checkSampling(o pipeline.Sampling) error {
 		return errors.New("--min-p: want 0 to 1")
 	case !(o.Repetition > 0 && o.Repetition <= 100):
 		return errors.New("--repetition-penalty: want above 0 and at most 100")
+	case o.Top < 0 || o.Top > 20:
+		return errors.New("--top-logprobs: want 0 to 20")
+	case slices.ContainsFunc(o.StopIDs, func(id int) bool { return id < 0 }):
+		return errors.New("--stop-id: want ids of tokens, 0 or more")
 	case slices.Contains(o.Stop, ""):
 		return errors.New("--stop: want a string that is not empty")
 	}
