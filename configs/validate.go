@@ -213,8 +213,6 @@ func (c Config) needs() Errors {
 	}
 	need(c.Sampler.N >= least, "sampler.n", "%d responses a prompt are too few: augment.pair %s needs %d",
 		c.Sampler.N, c.Augment.Pair, least)
-	passedOn := c.Sampler.MinP == 0 && c.Sampler.RepetitionPenalty == 1 && len(c.Sampler.StopStrings) == 0
-	need(c.Sampler.Backend == "native" || passedOn, "sampler.backend", "openai does not pass min_p, repetition_penalty and stop_strings on; leave them out")
 	need(c.Sampler.Temperature > 0, "sampler.temperature", "0 draws the same response each time: no pair would differ")
 	need(c.Augment.Method != "none" || c.Sampler.Goal == "none" || c.Iterations == 1, "augment.method",
 		"none trains no goal, yet sampler.goal asks for one; set that to none too")

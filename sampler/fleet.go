@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -180,7 +181,8 @@ func (f *fleet) order(q question) order {
 	c := f.config
 	return order{
 		model: f.model, prompt: q.Prompt, messages: q.messages, n: q.N, seed: seedOf(c.Seed, q.Prompt, q.First),
-		temperature: c.Temperature, topP: c.TopP, topK: c.TopK, maxTokens: min(c.MaxTokens, f.window-len(q.Prompt)), stop: f.stop,
+		temperature: c.Temperature, topP: c.TopP, topK: c.TopK, minP: c.MinP, repetition: cmp.Or(c.RepetitionPenalty, 1),
+		maxTokens: min(c.MaxTokens, f.window-len(q.Prompt)), stop: f.stop, stopStrings: c.StopStrings,
 	}
 }
 

@@ -60,10 +60,16 @@ func (f *fleet) response(o order, a answer) (Response, error) {
 	if at := slices.IndexFunc(r.IDs, f.ends); at >= 0 {
 		return Response{IDs: r.IDs[:at+1], Logprobs: r.Logprobs[:at+1], Stopped: true}, nil
 	}
-	if stopped {
-		r.IDs, r.Logprobs, r.Stopped = append(r.IDs, f.stopID(a.stop)), append(r.Logprobs, unknown(1)...), true
+	if r.Stopped = stopped; stopped && !f.saysStop(r.IDs) {
+		r.IDs, r.Logprobs = append(r.IDs, f.stopID(a.stop)), append(r.Logprobs, unknown(1)...)
 	}
 	return r, nil
+}
+
+// saysStop says whether a response has a stop string.
+func (f *fleet) saysStop(ids []int32) bool {
+	_, stop := first(f.tokens.Decode(ids, true), f.config.StopStrings)
+	return stop != ""
 }
 
 // fit holds the ids of a response to the tokenizer and to its text, and its
@@ -74,7 +80,9 @@ func (f *fleet) fit(a answer) error {
 			return fmt.Errorf("id %d is none of the policy's tokenizer: does the server serve this model?", id)
 		}
 	}
-	if own := f.tokens.Decode(a.ids, true); letters(own) != letters(a.text) && letters(f.tokens.Decode(a.ids, false)) != letters(a.text) {
+	own := f.tokens.Decode(a.ids, true)
+	end, _ := first(own, f.config.StopStrings)
+	if said := letters(a.text); letters(own[:end]) != said && letters(own) != said && letters(f.tokens.Decode(a.ids, false)) != said {
 		return fmt.Errorf("its ids are %.100q by the policy's tokenizer, but its text is another: does the server serve this model?", own)
 	}
 	if a.logprobs == nil {
@@ -84,7 +92,7 @@ func (f *fleet) fit(a answer) error {
 		return fmt.Errorf("it has %d log-probabilities of %d ids", len(a.logprobs), len(a.ids))
 	}
 	for i, x := range a.logprobs {
-		if !(x <= slack) || math.IsInf(float64(x), 0) {
+		if x > slack || math.IsInf(float64(x), 0) {
 			return fmt.Errorf("its log-probability %v of token %d is none", x, i)
 		}
 		a.logprobs[i] = min(x, 0)

@@ -122,6 +122,10 @@ func (w *worker) probeOne(ctx context.Context, url, policy string, q question) (
 		if wanted := w.config.Remote.Protocol; wanted != "auto" && p.name != wanted {
 			continue
 		}
+		if setting := p.lacks(w.config.Sampler); setting != "" {
+			misfits = append(misfits, fmt.Errorf("protocol %s has no way to ask for sampler.%s: leave it out", p.name, setting))
+			continue
+		}
 		s.protocol, s.err = p, w.try(ctx, &s, url, p, q)
 		if f := (*remote.Failure)(nil); s.err == nil || !errors.As(s.err, &f) || f.Silent() {
 			return s
@@ -231,6 +235,7 @@ func (w *worker) try(ctx context.Context, s *probed, url string, p protocol, q q
 	f := &fleet{worker: w, protocol: p, model: s.model}
 	o := f.order(q)
 	o.seed, o.temperature, o.topP, o.topK, o.maxTokens = 1, 0, 1, 0, min(8, o.maxTokens)
+	o.minP, o.repetition, o.stopStrings = 0, 1, nil
 	first, err := f.ask(ctx, c, o)
 	if err != nil {
 		return err
@@ -241,7 +246,7 @@ func (w *worker) try(ctx context.Context, s *probed, url string, p protocol, q q
 	if w.config.Temperature == 0 {
 		return nil
 	}
-	o.temperature, o.topP, o.n = w.config.Temperature, 1e-6, 2
+	o.temperature, o.repetition, o.topP, o.n = w.config.Temperature, cmp.Or(w.config.RepetitionPenalty, 1), 1e-6, 2
 	if p.single {
 		o.n = 1
 	}

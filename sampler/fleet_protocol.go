@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"radpo/configs"
 	"radpo/internal/remote"
 	"radpo/internal/table"
 )
@@ -22,8 +23,11 @@ type order struct {
 	temperature float64
 	topP        float64
 	topK        int // 0: off
+	minP        float64
+	repetition  float64 // 1: off
 	maxTokens   int
 	stop        []int
+	stopStrings []string
 }
 
 // An answer is one response as a server tells it.
@@ -43,6 +47,7 @@ type protocol struct {
 	name, path string
 	single     bool // one response a request
 	textOnly   bool // text in place of ids
+	plain      bool // OpenAI's own settings alone: temperature and top_p
 	ask        func(ctx context.Context, c *remote.Client, o order, check func([]answer) error) error
 }
 
@@ -52,7 +57,25 @@ var protocols = []protocol{
 	{name: "sglang", path: "/generate", ask: askSGLang},
 	{name: "llama-cpp", path: "/completion", single: true, ask: askLlamaCpp},
 	{name: "text", path: "/v1/completions", textOnly: true, ask: askCompletions},
-	{name: "chat", path: "/v1/chat/completions", textOnly: true, ask: askChat},
+	{name: "chat", path: "/v1/chat/completions", textOnly: true, plain: true, ask: askChat},
+}
+
+// lacks is the setting of c that cannot be asked for by a protocol, or "". A text
+// does not tell whether a stop string or the model ended it.
+func (p protocol) lacks(c configs.Sampler) string {
+	switch {
+	case p.plain && c.TopK != 0:
+		return "top_k"
+	case p.plain && c.MinP != 0:
+		return "min_p"
+	case p.plain && c.RepetitionPenalty != 0 && c.RepetitionPenalty != 1:
+		return "repetition_penalty"
+	case p.textOnly && len(c.StopStrings) > 0:
+		return "stop_strings"
+	case p.textOnly && len(c.StopIDs) > 0:
+		return "stop_ids"
+	}
+	return ""
 }
 
 // send posts a request, and passes on the answers that read finds in it.
@@ -70,23 +93,24 @@ func send[A any](ctx context.Context, c *remote.Client, request any, read func(A
 // A completionsRequest is OpenAI's with vLLM's additions. Whatever a server
 // takes from generation_config.json unless it is told is told.
 type completionsRequest struct {
-	Model             string  `json:"model"`
-	Prompt            []int32 `json:"prompt"`
-	N                 int     `json:"n"`
-	Seed              int64   `json:"seed"`
-	MaxTokens         int     `json:"max_tokens"`
-	Temperature       float64 `json:"temperature"`
-	TopP              float64 `json:"top_p"`
-	TopK              int     `json:"top_k"`
-	MinP              float64 `json:"min_p"`
-	RepetitionPenalty float64 `json:"repetition_penalty"`
-	PresencePenalty   float64 `json:"presence_penalty"`
-	FrequencyPenalty  float64 `json:"frequency_penalty"`
-	Logprobs          int     `json:"logprobs"`
-	StopTokenIDs      []int   `json:"stop_token_ids"`
-	AddSpecialTokens  bool    `json:"add_special_tokens"`
-	ReturnTokenIDs    bool    `json:"return_token_ids"`
-	TokensAsIDs       bool    `json:"return_tokens_as_token_ids"` // before vLLM 0.10.2
+	Model             string   `json:"model"`
+	Prompt            []int32  `json:"prompt"`
+	N                 int      `json:"n"`
+	Seed              int64    `json:"seed"`
+	MaxTokens         int      `json:"max_tokens"`
+	Temperature       float64  `json:"temperature"`
+	TopP              float64  `json:"top_p"`
+	TopK              int      `json:"top_k"`
+	MinP              float64  `json:"min_p"`
+	RepetitionPenalty float64  `json:"repetition_penalty"`
+	PresencePenalty   float64  `json:"presence_penalty"`
+	FrequencyPenalty  float64  `json:"frequency_penalty"`
+	Logprobs          int      `json:"logprobs"`
+	StopTokenIDs      []int    `json:"stop_token_ids"`
+	Stop              []string `json:"stop,omitempty"`
+	AddSpecialTokens  bool     `json:"add_special_tokens"`
+	ReturnTokenIDs    bool     `json:"return_token_ids"`
+	TokensAsIDs       bool     `json:"return_tokens_as_token_ids"` // before vLLM 0.10.2
 }
 
 type completionsAnswer struct {
@@ -115,7 +139,7 @@ func (o order) topKOrNone() int {
 func askCompletions(ctx context.Context, c *remote.Client, o order, check func([]answer) error) error {
 	return send(ctx, c, completionsRequest{
 		Model: o.model, Prompt: o.prompt, N: o.n, Seed: o.seed, MaxTokens: o.maxTokens, Temperature: o.temperature,
-		TopP: o.topP, TopK: o.topKOrNone(), RepetitionPenalty: 1, Logprobs: 1, StopTokenIDs: o.stop, ReturnTokenIDs: true, TokensAsIDs: true,
+		TopP: o.topP, TopK: o.topKOrNone(), MinP: o.minP, RepetitionPenalty: o.repetition, Logprobs: 1, StopTokenIDs: o.stop, Stop: o.stopStrings, ReturnTokenIDs: true, TokensAsIDs: true,
 	}, readCompletions, check)
 }
 
@@ -166,14 +190,15 @@ func idsInNames(names []string) []int32 {
 }
 
 type sglangParameters struct {
-	Temperature       float64 `json:"temperature"`
-	TopP              float64 `json:"top_p"`
-	TopK              int     `json:"top_k"`
-	MinP              float64 `json:"min_p"`
-	RepetitionPenalty float64 `json:"repetition_penalty"`
-	MaxNewTokens      int     `json:"max_new_tokens"`
-	StopTokenIDs      []int   `json:"stop_token_ids"`
-	Seed              int64   `json:"sampling_seed"`
+	Temperature       float64  `json:"temperature"`
+	TopP              float64  `json:"top_p"`
+	TopK              int      `json:"top_k"`
+	MinP              float64  `json:"min_p"`
+	RepetitionPenalty float64  `json:"repetition_penalty"`
+	MaxNewTokens      int      `json:"max_new_tokens"`
+	StopTokenIDs      []int    `json:"stop_token_ids"`
+	Stop              []string `json:"stop,omitempty"`
+	Seed              int64    `json:"sampling_seed"`
 }
 
 type sglangRequest struct {
@@ -201,8 +226,8 @@ func askSGLang(ctx context.Context, c *remote.Client, o order, check func([]answ
 	for k := range o.n {
 		r.InputIDs = append(r.InputIDs, o.prompt)
 		r.SamplingParams = append(r.SamplingParams, sglangParameters{
-			Temperature: o.temperature, TopP: o.topP, TopK: o.topKOrNone(), RepetitionPenalty: 1,
-			MaxNewTokens: o.maxTokens, StopTokenIDs: o.stop, Seed: o.seed + int64(k),
+			Temperature: o.temperature, TopP: o.topP, TopK: o.topKOrNone(), MinP: o.minP, RepetitionPenalty: o.repetition,
+			MaxNewTokens: o.maxTokens, StopTokenIDs: o.stop, Stop: o.stopStrings, Seed: o.seed + int64(k),
 		})
 	}
 	return send(ctx, c, r, readSGLang, check)
@@ -241,6 +266,8 @@ type llamaCppRequest struct {
 	TopK          int      `json:"top_k"`
 	MinP          float64  `json:"min_p"`
 	RepeatPenalty float64  `json:"repeat_penalty"`
+	RepeatLastN   int      `json:"repeat_last_n"` // tokens that are penalised; -1: all
+	Stop          []string `json:"stop,omitempty"`
 	Samplers      []string `json:"samplers"`
 	NProbs        int      `json:"n_probs"`
 	ReturnTokens  bool     `json:"return_tokens"`
@@ -261,8 +288,8 @@ type llamaCppAnswer struct {
 // says so; what goes on behind a stop id is cut off here.
 func askLlamaCpp(ctx context.Context, c *remote.Client, o order, check func([]answer) error) error {
 	return send(ctx, c, llamaCppRequest{
-		Prompt: o.prompt, Seed: o.seed, NPredict: o.maxTokens, Temperature: o.temperature, TopP: o.topP, TopK: o.topK, RepeatPenalty: 1,
-		Samplers: []string{"temperature", "top_k", "top_p"}, NProbs: 1, ReturnTokens: true, CachePrompt: true,
+		Prompt: o.prompt, Seed: o.seed, NPredict: o.maxTokens, Temperature: o.temperature, TopP: o.topP, TopK: o.topK, MinP: o.minP, RepeatPenalty: o.repetition,
+		RepeatLastN: -1, Stop: o.stopStrings, Samplers: []string{"penalties", "temperature", "top_k", "top_p", "min_p"}, NProbs: 1, ReturnTokens: true, CachePrompt: true,
 	}, readLlamaCpp, check)
 }
 
@@ -271,7 +298,7 @@ func readLlamaCpp(a llamaCppAnswer) ([]answer, error) {
 		return nil, errors.New("has no content")
 	}
 	r := answer{ids: a.Tokens, text: *a.Content, finish: "length", stop: -1}
-	if a.StopType == "eos" {
+	if a.StopType == "eos" || a.StopType == "word" {
 		r.finish = "stop"
 	}
 	for i, p := range a.Probs {
@@ -279,6 +306,9 @@ func readLlamaCpp(a llamaCppAnswer) ([]answer, error) {
 			return nil, fmt.Errorf("gives a log-probability of id %d where it draws another", p.ID)
 		}
 		r.logprobs = append(r.logprobs, p.Logprob)
+	}
+	if left := len(r.ids) - len(r.logprobs); a.StopType == "word" && left > 0 && r.logprobs != nil {
+		r.logprobs = append(r.logprobs, unknown(left)...) // it leaves those of a stop string out
 	}
 	return []answer{r}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,7 @@ type wish struct {
 	TopP     float64          `json:"top_p"`
 	Max      int              `json:"max_tokens"`
 	Predict  int              `json:"n_predict"`
+	Stop     []string         `json:"stop"`
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -146,6 +148,20 @@ func (s *server) draw(prompt any, seed uint64, k, most int) (ids []int32, logpro
 	return ids, logprobs
 }
 
+// ends cuts ids behind the first that completes a stop string. The text ends
+// before that.
+func (s *server) ends(ids []int32, stops []string) (int, string, any) {
+	for n := range ids {
+		text := s.words.Decode(ids[:n+1], true)
+		for _, stop := range stops {
+			if at := strings.Index(text, stop); at >= 0 {
+				return n + 1, text[:at], stop
+			}
+		}
+	}
+	return len(ids), s.words.Decode(ids, true), nil
+}
+
 func (s *server) finish(ids []int32) string {
 	if ids[len(ids)-1] == s.eot {
 		return "stop"
@@ -173,7 +189,12 @@ func (s *server) completions(q wish) any {
 				logprobs[i] = 0
 			}
 		}
-		c := map[string]any{"index": len(choices), "text": s.words.Decode(ids, true), "finish_reason": s.finish(ids), "stop_reason": nil}
+		n, text, stop := s.ends(ids, q.Stop)
+		ids, logprobs = ids[:n], logprobs[:n]
+		c := map[string]any{"index": len(choices), "text": text, "finish_reason": s.finish(ids), "stop_reason": stop}
+		if stop != nil {
+			c["finish_reason"] = "stop"
+		}
 		if s.kind == "completions" {
 			c["token_ids"], c["prompt_token_ids"] = ids, prompt
 			c["logprobs"] = map[string]any{"tokens": []string{}, "token_logprobs": logprobs}
@@ -194,8 +215,17 @@ func (s *server) sglang(q wish) any {
 		for i := range ids {
 			entries = append(entries, []any{logprobs[i], ids[i], nil})
 		}
-		list = append(list, map[string]any{"text": s.words.Decode(ids, true), "output_ids": ids,
-			"meta_info": map[string]any{"finish_reason": map[string]any{"type": s.finish(ids)}, "output_token_logprobs": entries}})
+		var stops []string
+		if some, ok := p["stop"].([]any); ok {
+			stops = []string{some[0].(string)}
+		}
+		n, text, stop := s.ends(ids, stops)
+		end := map[string]any{"type": s.finish(ids[:n])}
+		if stop != nil {
+			end = map[string]any{"type": "stop", "matched": stop}
+		}
+		list = append(list, map[string]any{"text": text, "output_ids": ids[:n],
+			"meta_info": map[string]any{"finish_reason": end, "output_token_logprobs": entries[:n]}})
 	}
 	return list
 }
@@ -207,11 +237,17 @@ func (s *server) llama(q wish) any {
 	if s.finish(ids) == "stop" && len(ids) < q.Predict {
 		ids, logprobs = append(ids, 300), append(logprobs, -1)
 	}
-	var probs []any
-	for i, id := range ids {
+	n, text, matched := s.ends(ids, q.Stop)
+	ids = ids[:n]
+	told := n
+	if matched != nil {
+		stop, told = "word", n-1 // not of the stop string
+	}
+	probs := []any{}
+	for i, id := range ids[:told] {
 		probs = append(probs, map[string]any{"id": id, "logprob": logprobs[i]})
 	}
-	return map[string]any{"content": s.words.Decode(ids, true), "tokens": ids, "stop_type": stop, "completion_probabilities": probs}
+	return map[string]any{"content": text, "tokens": ids, "stop_type": stop, "completion_probabilities": probs}
 }
 
 func (s *server) chat(q wish) any {

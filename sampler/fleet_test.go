@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -96,6 +97,76 @@ func TestFleetProtocols(t *testing.T) {
 				t.Errorf("%d rows, want 48", i)
 			}
 		})
+	}
+}
+
+// TestFleetSettings: what a server's dialect has names for is asked for by them;
+// responses keep the ids of a stop string, and nothing is put behind those.
+func TestFleetSettings(t *testing.T) {
+	asked := prompts(t, 8)
+	for kind, names := range map[string][]string{
+		"completions": {`"min_p":0.05`, `"repetition_penalty":1.5`, `"top_k":30`, `"stop":["`, `"stop_token_ids":[9,`},
+		"sglang":      {`"min_p":0.05`, `"repetition_penalty":1.5`, `"top_k":30`, `"stop":["`, `"stop_token_ids":[9,`},
+		"llama-cpp":   {`"min_p":0.05`, `"repeat_penalty":1.5`, `"top_k":30`, `"stop":["`},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			s, run := serve(t, kind), t.TempDir()
+			c := fleet(run, s.URL)
+			c.TopK, c.MinP, c.RepetitionPenalty, c.StopIDs = 30, 0.05, 1.5, []int{9}
+			c.StopStrings = []string{s.words.Decode([]int32{305}, true)}
+			dir, err := sample(t.Context(), t, run, asked, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range names {
+				if !slices.ContainsFunc(slices.Collect(maps.Keys(s.answered)), func(q string) bool { return strings.Contains(q, name) }) {
+					t.Errorf("nobody asked for %s", name)
+				}
+			}
+			all, err := table.Open[table.Sample](dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := 0
+			for r, err := range all.Rows() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				last := r.ResponseIDs[len(r.ResponseIDs)-1]
+				said := strings.Contains(s.words.Decode(r.ResponseIDs, true), c.StopStrings[0])
+				if (said || last == s.eot) != (r.Finish == table.FinishStop) || said && last == s.eot || strings.Contains(r.Text, c.StopStrings[0]) {
+					t.Errorf("ids %v, text %q, finish %s", r.ResponseIDs, r.Text, r.Finish)
+				}
+				if said {
+					ended++
+				}
+			}
+			if ended == 0 {
+				t.Error("no response has the stop string: the test shows nothing")
+			}
+		})
+	}
+}
+
+// TestFleetSettingsRefused: what a dialect has no name for is refused.
+func TestFleetSettingsRefused(t *testing.T) {
+	asked := prompts(t, 1)
+	for _, tt := range []struct {
+		kind, want string
+		change     func(*sampler.Config)
+	}{
+		{"chat", "protocol chat has no way to ask for sampler.min_p", func(c *sampler.Config) { c.MinP = 0.1 }},
+		{"chat", "protocol chat has no way to ask for sampler.top_k", func(c *sampler.Config) { c.TopK = 10 }},
+		{"chat", "protocol chat has no way to ask for sampler.repetition_penalty", func(c *sampler.Config) { c.RepetitionPenalty = 1.1 }},
+		{"text", "protocol text has no way to ask for sampler.stop_strings", func(c *sampler.Config) { c.StopStrings = []string{"x"} }},
+		{"text", "protocol text has no way to ask for sampler.stop_ids", func(c *sampler.Config) { c.StopIDs = []int{3} }},
+	} {
+		s, run := serve(t, tt.kind), t.TempDir()
+		c := fleet(run, s.URL)
+		tt.change(&c)
+		if _, err := sample(t.Context(), t, run, asked, c); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %s", tt.kind, err, tt.want)
+		}
 	}
 }
 
