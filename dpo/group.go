@@ -200,7 +200,7 @@ func (t *trainer) share(s *torch.Scope, values []float32, err error) error {
 	}
 	s.Each(func(s *torch.Scope) {
 		sum := s.Floats(append(slices.Clone(values), stopped), int64(len(values)+1))
-		t.group.Sum(sum)
+		t.group.Sum(s, sum)
 		stopped = sum.Floats()[len(values)]
 		copy(values, sum.Floats())
 	})

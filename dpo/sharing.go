@@ -47,12 +47,21 @@ func (h sharing) share(n int64) torch.Share {
 func (o *optimizer) sum(s *torch.Scope) {
 	switch o.stage {
 	case shareNothing:
-		o.group.Sum(o.grads...)
+		s.Each(func(s *torch.Scope) { o.group.Sum(s, flats(s, o.grads)...) })
 	case shareOptimizer:
-		for i, g := range o.grads {
-			s.Each(func(s *torch.Scope) { o.slopes[i].Set(o.group.Scatter(s, o.shares[i], flat(s, g))) })
-		}
+		s.Each(func(s *torch.Scope) {
+			o.group.Scatter(s, o.shares, flats(s, o.grads), func(_ *torch.Scope, i int, sum torch.Tensor) { o.slopes[i].Set(sum) })
+		})
 	}
+}
+
+// flats are ts as vectors.
+func flats(s *torch.Scope, ts []torch.Tensor) []torch.Tensor {
+	out := make([]torch.Tensor, len(ts))
+	for i, t := range ts {
+		out[i] = flat(s, t)
+	}
+	return out
 }
 
 // publish puts the model's weights together from what each process has moved.
@@ -60,9 +69,7 @@ func (o *optimizer) publish(s *torch.Scope) {
 	if o.stage == shareNothing || o.stage == shareParameters {
 		return
 	}
-	for i, w := range o.weights {
-		s.Each(func(s *torch.Scope) { o.group.Gather(s, o.shares[i], o.own[i], flat(s, w)) })
-	}
+	s.Each(func(s *torch.Scope) { o.group.Gather(s, o.shares, o.own, flats(s, o.weights)) })
 }
 
 // Shards are a keeper that takes each piece's gradients as soon as they are
@@ -89,10 +96,11 @@ func (k *shards) Fetch(piece int) {
 	if k.stage < shareParameters {
 		return
 	}
-	for _, i := range k.pieces[piece] {
+	at := k.pieces[piece]
+	for _, i := range at {
 		k.whole[i].Hold(true)
-		k.group.Gather(k.scope, k.shares[i], k.own[i], k.whole[i])
 	}
+	k.group.Gather(k.scope, pick(k.shares, at), pick(k.own, at), pick(k.whole, at))
 }
 
 // Drop implements torch.Keeper.
@@ -115,13 +123,14 @@ func (k *shards) Sinks(s *torch.Scope, piece int) (params, into []torch.Tensor) 
 
 // Take implements torch.Keeper.
 func (k *shards) Take(s *torch.Scope, piece int, into []torch.Tensor) {
-	for n, i := range k.pieces[piece] {
-		s.Each(func(s *torch.Scope) {
-			sum := k.group.Scatter(s, k.shares[i], flat(s, into[n]))
-			k.slopes[i].Set(s.Add(k.slopes[i], sum))
+	at := k.pieces[piece]
+	s.Each(func(s *torch.Scope) {
+		k.group.Scatter(s, pick(k.shares, at), flats(s, into), func(s *torch.Scope, n int, sum torch.Tensor) {
+			slope := k.slopes[at[n]]
+			slope.Set(s.Add(slope, sum))
 		})
-		s.Free(into[n])
-	}
+	})
+	s.Free(into...)
 }
 
 // openShared binds the policy of f with weights of which each process reads and
@@ -166,7 +175,7 @@ func (h sharing) bytes(s *torch.Scope, share torch.Share, own torch.Tensor) func
 	return func(use func([]byte)) {
 		s.Each(func(s *torch.Scope) {
 			all := s.Zeros(own.DType(), share.Of)
-			h.group.Gather(s, share, own, all)
+			h.group.Gather(s, []torch.Share{share}, []torch.Tensor{own}, []torch.Tensor{all})
 			all.Bytes(use)
 		})
 	}

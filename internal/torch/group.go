@@ -74,19 +74,6 @@ func (g *Group) Left() bool {
 // err is nil.
 func (g *Group) Leave(err error) { g.watch.leave(err) }
 
-// Sum replaces each of ts by the sum of what the processes have there, which
-// has the same bits in all of them.
-func (g *Group) Sum(ts ...Tensor) {
-	if g == nil {
-		return
-	}
-	for _, t := range ts {
-		if C.shim_group_sum(g.c, C.shim_tensor(t.use("sum over processes")), toSum) != 0 {
-			g.lost("sum over processes", t)
-		}
-	}
-}
-
 // Announce gives data to all other processes, which must be in Await. Rank 0
 // calls it.
 func (g *Group) Announce(ctx context.Context, data []byte) error {

@@ -37,5 +37,5 @@ func TestNoGroup(t *testing.T) {
 	if g.Rank() != 0 || g.Size() != 1 {
 		t.Errorf("rank %d of %d", g.Rank(), g.Size())
 	}
-	g.Sum(Tensor{})
+	g.Sum(nil, Tensor{})
 }

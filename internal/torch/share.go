@@ -35,43 +35,135 @@ func (h Share) Blocks() Share {
 	return Share{up(h.From), up(h.Len), up(h.Each), up(h.Of), h.Whole}
 }
 
-// Scatter adds up what the processes have in full, a vector, and gives each its
-// share of the sum, [h.Len].
-func (g *Group) Scatter(s *Scope, h Share, full Tensor) Tensor {
+// most is how many elements of several tensors go in one message: more would
+// save nothing, and a message is a copy.
+const most = 1 << 24
+
+// messages calls fn with the ends of each run of ts that goes in one message: of
+// one type and of at most so many elements, or a single tensor.
+func messages(ts []Tensor, fn func(from, to int)) {
+	for from := 0; from < len(ts); {
+		to, n := from+1, ts[from].Len()
+		for to < len(ts) && ts[to].DType() == ts[from].DType() && n+ts[to].Len() <= most {
+			n += ts[to].Len()
+			to++
+		}
+		fn(from, to)
+		from = to
+	}
+}
+
+// Sum replaces each of ts, vectors, by the sum of what the processes have there,
+// which has the same bits in all of them.
+func (g *Group) Sum(s *Scope, ts ...Tensor) {
+	if g == nil {
+		return
+	}
+	const op = "sum over processes"
+	messages(ts, func(from, to int) {
+		s.Each(func(s *Scope) {
+			run, all := ts[from:to], ts[from]
+			if len(run) > 1 {
+				all = s.Cat(run, 0)
+			}
+			if C.shim_group_sum(g.c, C.shim_tensor(all.use(op)), toSum) != 0 {
+				g.lost(op, all)
+			}
+			if at := int64(0); len(run) > 1 {
+				for _, t := range run {
+					t.Set(s.Narrow(all, 0, at, t.Len()))
+					at += t.Len()
+				}
+			}
+		})
+	})
+}
+
+// Scatter adds up what the processes have in full, vectors, and calls take with
+// this one's share of each sum, [Len].
+func (g *Group) Scatter(s *Scope, shares []Share, full []Tensor, take func(s *Scope, i int, sum Tensor)) {
 	const op = "scatter over processes"
-	return s.Tidy(func(s *Scope) Tensor {
-		if padded := h.Each * int64(g.size); padded != h.Of {
-			all := s.Zeros(full.DType(), padded)
-			s.Narrow(all, 0, 0, h.Of).Set(full)
-			full = all
-		}
-		own := s.Zeros(full.DType(), h.Each)
-		if C.shim_group_scatter(g.c, C.shim_tensor(own.use(op)), C.shim_tensor(full.use(op)), toSum) != 0 {
-			g.lost(op, full)
-		}
-		return s.Clone(s.Narrow(own, 0, 0, h.Len))
+	messages(full, func(from, to int) {
+		s.Each(func(s *Scope) {
+			l := g.lanes(s, shares[from:to], full[from:to])
+			l.each(s, func(part, place Tensor) { place.Set(part) })
+			own := s.Zeros(l.all.DType(), l.width)
+			if C.shim_group_scatter(g.c, C.shim_tensor(own.use(op)), C.shim_tensor(l.all.use(op)), toSum) != 0 {
+				g.lost(op, l.all)
+			}
+			l.own(s, own, func(i int, place Tensor) { take(s, from+i, place) })
+		})
 	})
 }
 
 // Gather puts the shares of all processes, own being this one's, together in
-// full, a vector that own may be a part of.
-func (g *Group) Gather(s *Scope, h Share, own, full Tensor) {
+// full, vectors that own may be parts of.
+func (g *Group) Gather(s *Scope, shares []Share, own, full []Tensor) {
 	const op = "gather from processes"
-	s.Each(func(s *Scope) {
-		part := s.Zeros(own.DType(), h.Each)
-		s.Narrow(part, 0, 0, h.Len).Set(own)
-		all := full
-		padded := h.Each*int64(g.size) != h.Of
-		if padded {
-			all = s.Zeros(own.DType(), h.Each*int64(g.size))
-		}
-		if C.shim_group_gather(g.c, C.shim_tensor(all.use(op)), C.shim_tensor(part.use(op)), toSum) != 0 {
-			g.lost(op, full)
-		}
-		if padded {
-			full.Set(s.Narrow(all, 0, 0, h.Of))
-		}
+	messages(full, func(from, to int) {
+		s.Each(func(s *Scope) {
+			l := g.lanes(s, shares[from:to], full[from:to])
+			part := s.Zeros(l.all.DType(), l.width)
+			l.own(s, part, func(i int, place Tensor) { place.Set(own[from+i]) })
+			if C.shim_group_gather(g.c, C.shim_tensor(l.all.use(op)), C.shim_tensor(part.use(op)), toSum) != 0 {
+				g.lost(op, l.all)
+			}
+			l.each(s, func(part, place Tensor) { part.Set(place) })
+		})
 	})
+}
+
+// lanes is a message about full vectors: for each process a lane of the shares
+// that it keeps, one behind the other.
+type lanes struct {
+	shares    []Share
+	full      []Tensor
+	all       Tensor // [processes · width]
+	width     int64
+	processes int64
+}
+
+func (g *Group) lanes(s *Scope, shares []Share, full []Tensor) lanes {
+	l := lanes{shares: shares, full: full, processes: int64(g.size)}
+	for _, h := range shares {
+		l.width += h.Each
+	}
+	if l.alone() {
+		l.all = full[0]
+	} else {
+		l.all = s.Zeros(full[0].DType(), l.processes*l.width)
+	}
+	return l
+}
+
+// alone reports whether the message is one vector as it is.
+func (l lanes) alone() bool { return len(l.full) == 1 && l.full[0].Len() == l.processes*l.width }
+
+// each calls fn with each process's part of each vector and its place in the
+// message, where that is another.
+func (l lanes) each(s *Scope, fn func(part, place Tensor)) {
+	if l.alone() {
+		return
+	}
+	at := int64(0)
+	for rank := range l.processes {
+		for i, h := range l.shares {
+			from := min(h.Of, rank*h.Each)
+			if n := min(h.Each, h.Of-from); n > 0 {
+				fn(s.Narrow(l.full[i], 0, from, n), s.Narrow(l.all, 0, at, n))
+			}
+			at += h.Each
+		}
+	}
+}
+
+// own calls fn with this process's share of each vector in its lane.
+func (l lanes) own(s *Scope, lane Tensor, fn func(i int, place Tensor)) {
+	at := int64(0)
+	for i, h := range l.shares {
+		fn(i, s.Narrow(lane, 0, at, h.Len))
+		at += h.Each
+	}
 }
 
 // Tell gives the other processes rank 0's number; each returns it.
@@ -88,7 +180,7 @@ func (g *Group) Tell(s *Scope, number int64) (told int64) {
 func (g *Group) Total(s *Scope, value float64) (sum float64) {
 	s.Each(func(s *Scope) {
 		t := s.Copy(Double, binary.NativeEndian.AppendUint64(nil, math.Float64bits(value)), 1)
-		g.Sum(t)
+		g.Sum(s, t)
 		t.Bytes(func(b []byte) { sum = math.Float64frombits(binary.NativeEndian.Uint64(b)) })
 	})
 	return sum
