@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"radpo/internal/chat"
 	"radpo/internal/hf"
@@ -180,17 +179,12 @@ func (t *talk) speak(ctx context.Context, g openai.Generation) (said string, sto
 	return b.String(), stopped, err
 }
 
-// shown is text without what a terminal would take for commands.
+// shown is text as people may see it.
 func (t *talk) shown(text string) string {
-	if !t.Terminal {
-		return text
+	if t.Terminal {
+		return printable(text)
 	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
+	return text
 }
 
 // fit is the prompt's ids and the answer's limit. Turns that the window has no

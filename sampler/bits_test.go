@@ -138,27 +138,80 @@ func TestEngineWhileOthersRun(t *testing.T) {
 	})
 }
 
-// TestStepDoesNotAllocate: decoding makes no garbage that grows with its rows.
+// TestStepDoesNotAllocate: a step makes a few things that the collector takes, of
+// a number that its rows do not change.
 func TestStepDoesNotAllocate(t *testing.T) {
 	withPolicy(t, models+"tied", func(s *torch.Scope, p model.Policy) {
-		e, err := sampler.NewEngine(s, p, sampler.Settings{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := sampler.Options{Temperature: 1, TopP: 0.9, MaxTokens: 100}
-		if _, err := e.Submit(sampler.Request{Prompt: []int32{1, 2, 3}, N: 50}, o, func(sampler.Event) {}); err != nil {
-			t.Fatal(err)
-		}
-		step := func() {
-			if err := e.Step(t.Context()); err != nil {
+		for _, rows := range []int{1, 50, 250} {
+			e, err := sampler.NewEngine(s, p, sampler.Settings{})
+			if err != nil {
 				t.Fatal(err)
 			}
-		}
-		for range 40 {
-			step()
-		}
-		if n := testing.AllocsPerRun(20, step); n > 5 {
-			t.Errorf("%v allocations a step of 50 tokens", n)
+			o := sampler.Options{Temperature: 1, TopP: 0.9, RepetitionPenalty: 1.1, MaxTokens: 100}
+			if _, err := e.Submit(sampler.Request{Prompt: []int32{1, 2, 3}, N: rows}, o, func(sampler.Event) {}); err != nil {
+				t.Fatal(err)
+			}
+			step := func() {
+				if err := e.Step(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 40 {
+				step()
+			}
+			if n := testing.AllocsPerRun(20, step); n > 5 {
+				t.Errorf("%v allocations a step of %d tokens", n, rows)
+			}
 		}
 	})
+}
+
+// BenchmarkOtherTokens counts how often a token in bf16 is another than it was
+// alone and with one thread, of those that come behind the same tokens.
+func BenchmarkOtherTokens(b *testing.B) {
+	for _, name := range []string{"tied", "mistral", "qwen2", "qwen3", "gemma2", "llama3"} {
+		for _, how := range []struct {
+			name    string
+			rows    int // decoded at once
+			threads int
+		}{{"batch", 64, 1}, {"threads", 1, 2}} {
+			b.Run(name+"/"+how.name, func(b *testing.B) {
+				withPolicyIn(b, models+name, torch.BFloat16, func(s *torch.Scope, p model.Policy) {
+					requests := []sampler.Request{
+						{Prompt: []int32{1, 5, 9, 13, 2, 40}, N: 16}, {Prompt: []int32{8}, N: 16}, {Prompt: slices.Repeat([]int32{31, 77, 4}, 15), N: 16},
+						{Prompt: slices.Repeat([]int32{3, 7}, 8), N: 16},
+					}
+					draw := func(rows int) (out [][]sampler.Response) {
+						s.Each(func(s *torch.Scope) {
+							e, err := sampler.NewEngine(s, p, sampler.Settings{Rows: rows})
+							if err == nil {
+								out, err = e.Generate(b.Context(), requests, sampler.Options{Temperature: 1, TopP: 0.95, MaxTokens: 40, Seed: 7})
+							}
+							if err != nil {
+								b.Fatal(err)
+							}
+						})
+						return out
+					}
+					want := draw(1)
+					torch.SetThreads(how.threads)
+					defer torch.SetThreads(1)
+					tokens, others := 0, 0
+					for b.Loop() {
+						for i, list := range draw(how.rows) {
+							for k, r := range list {
+								for at, id := range r.IDs {
+									if tokens++; id != want[i][k].IDs[at] {
+										others++
+										break // what follows is another text
+									}
+								}
+							}
+						}
+					}
+					b.ReportMetric(1000*float64(others)/float64(tokens), "others/1000")
+				})
+			})
+		}
+	}
 }

@@ -21,6 +21,11 @@ const models = "../internal/model/testdata/"
 
 func withPolicy(t testing.TB, dir string, fn func(*torch.Scope, model.Policy)) {
 	t.Helper()
+	withPolicyIn(t, dir, torch.Float, fn)
+}
+
+func withPolicyIn(t testing.TB, dir string, d torch.DType, fn func(*torch.Scope, model.Policy)) {
+	t.Helper()
 	f, err := hf.Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +33,7 @@ func withPolicy(t testing.TB, dir string, fn func(*torch.Scope, model.Policy)) {
 	defer f.Close()
 	before := torch.Live()
 	err = torch.Run(context.Background(), torch.CPU, func(s *torch.Scope) error {
-		p, err := model.OpenPolicy(s, f, torch.Float, false)
+		p, err := model.OpenPolicy(s, f, d, false)
 		if err == nil {
 			fn(s, p)
 		}
