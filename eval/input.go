@@ -14,6 +14,7 @@ import (
 // and '.'.
 type Input struct {
 	Title      string
+	Subject    string         // what the run trains and how, said behind its title
 	Prompts    []table.Prompt // held out, in the order in which answers are shown
 	Policies   []Policy       // in the order of the run: base first
 	Attributes []Attribute    // in the order of a several-valued goal

@@ -3,6 +3,7 @@ package eval
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -79,7 +81,9 @@ func MetricsOf(items []Item, seed int64) map[string]Metric {
 	return s.metrics()
 }
 
-// valueNames are those that any item has, sorted.
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// valueNames are those that any item has, sorted, numbers in them by size.
 func valueNames(items []Item) []string {
 	names := map[string]bool{}
 	for _, i := range items {
@@ -87,7 +91,10 @@ func valueNames(items []Item) []string {
 			names[name] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(names))
+	key := func(name string) string {
+		return digits.ReplaceAllStringFunc(name, func(n string) string { return fmt.Sprintf("%20s", n) })
+	}
+	return slices.SortedFunc(maps.Keys(names), func(a, b string) int { return cmp.Compare(key(a), key(b)) })
 }
 
 // metrics are the sheet's rows.

@@ -35,9 +35,17 @@ type list struct {
 	Items       []string
 }
 
+// heading is the run's name and what it trains.
+func (in Input) heading() string {
+	if in.Subject == "" {
+		return in.Title
+	}
+	return in.Title + ": " + in.Subject
+}
+
 func newPage(in Input, ms []table.Measure) page {
 	b := open(ms)
-	p := page{Title: in.Title, About: about(in), Tiles: tiles(in, b)}
+	p := page{Title: in.heading(), About: about(in), Tiles: tiles(in, b)}
 	r := read(in, b)
 	for _, s := range []chapter{
 		{ID: "reading", Title: "What the numbers say", Lists: []list{{"yes", "Shows", r.Shows}, {"no", "Does not show", r.DoesNot}, {"mind", "Keep in mind", r.Mind}}},

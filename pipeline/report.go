@@ -84,7 +84,7 @@ func (g *gallery) input() (eval.Input, error) {
 	if err != nil {
 		return eval.Input{}, err
 	}
-	in := eval.Input{Title: filepath.Base(g.store.Dir()), Config: string(text), Seed: g.Seed}
+	in := eval.Input{Title: filepath.Base(g.store.Dir()), Subject: subject(g.Config), Config: string(text), Seed: g.Seed}
 	if in.Attributes, err = g.attributes(g.show.scales[0].first); err != nil {
 		return eval.Input{}, err
 	}
@@ -94,6 +94,23 @@ func (g *gallery) input() (eval.Input, error) {
 		}
 	}
 	return in, nil
+}
+
+// subject is what a run trains and how, in a line.
+func subject(c configs.Config) string {
+	model := c.Model
+	switch {
+	case model == configs.BuiltIn:
+		model = "the built-in policy"
+	case filepath.IsAbs(model):
+		model = filepath.Base(model)
+	}
+	method := map[string]string{"ra": "RA", "ra-plus": "RA+", "half-ra": "half-RA", "ira": "IRA", "none": "plain pairs"}[c.Augment.Method]
+	times := "one iteration"
+	if c.Iterations > 1 {
+		times = fmt.Sprintf("%d iterations", c.Iterations)
+	}
+	return fmt.Sprintf("%s, %s, %s", model, method, times)
 }
 
 // attributes are those that goals are made of, which scores name where the
