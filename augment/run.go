@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"strconv"
 
 	"radpo/configs"
 	"radpo/internal/table"
@@ -83,13 +84,12 @@ func (p pair) write(c configs.Augment, g Group, iteration int, render Renderer, 
 
 // row writes v out.
 func (v variant) row(g Group, iteration int, render Renderer) (table.Pair, error) {
-	key := cmp.Or(g.Key, g.Prompt.ID)
 	messages, ids, err := render.Prompt(g.Prompt.Messages, v.goal)
 	if err != nil {
 		return table.Pair{}, err
 	}
 	return table.Pair{
-		ID:             fmt.Sprintf("%d-%s-%d-%d-%s", iteration, key, v.chosen.sample.Sample, v.rejected.sample.Sample, v.kind),
+		ID:             v.name(g, iteration),
 		PromptID:       g.Prompt.ID,
 		Iteration:      int32(iteration),
 		Kind:           v.kind,
@@ -109,6 +109,12 @@ func (v variant) row(g Group, iteration int, render Renderer) (table.Pair, error
 		WinChosen:      v.chosen.win,
 		WinRejected:    v.rejected.win,
 	}, nil
+}
+
+// name is the row's id.
+func (v variant) name(g Group, iteration int) string {
+	sample := func(r response) string { return strconv.Itoa(int(r.sample.Sample)) }
+	return strconv.Itoa(iteration) + "-" + cmp.Or(g.Key, g.Prompt.ID) + "-" + sample(v.chosen) + "-" + sample(v.rejected) + "-" + v.kind
 }
 
 // responses are the group's, unless they would be paired wrongly.

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Wordings of the goal prompt. The released code says "target scores" where
+// Wordings of the goal prompt, which end in one line a value. The released code says "target scores" where
 // the paper's appendix A.1 says "target score".
 const (
 	Paper        = "paper"
@@ -15,9 +15,9 @@ const (
 
 var wordings = map[string]string{
 	Paper: "You are an assistant that generates responses for the instruction while implicitly achieving the following " +
-		"target score (on a scale of 1-10, where 1 is lowest and 10 is highest):\n{lines}",
+		"target score (on a scale of 1-10, where 1 is lowest and 10 is highest):\n",
 	ReleasedCode: "You are an assistant that generates responses for the instruction while implicitly achieving the following " +
-		"target scores (on a scale of 1-10, where 1 is lowest and 10 is highest):\n{lines}",
+		"target scores (on a scale of 1-10, where 1 is lowest and 10 is highest):\n",
 }
 
 // A Goal words the rewards that a response shall reach.
@@ -36,25 +36,37 @@ type Goal struct {
 // Text returns the goal prompt for values: one overall score, or one value an
 // attribute in the order of Names.
 func (g Goal) Text(values []float64) string {
-	var lines, pairs []string
+	if known, ok := wordings[g.Wording]; ok {
+		return known + g.lines(values)
+	}
+	var pairs []string
 	for i, v := range values {
 		number := g.Number(v)
-		label := "Overall score"
 		if i < len(g.Names) {
-			label = labelOf(g.Names[i])
 			pairs = append(pairs, "{"+g.Names[i]+"}", number)
 		}
-		lines = append(lines, label+": "+number+".")
 		if i == 0 {
 			pairs = append(pairs, "{score}", number)
 		}
 	}
-	all := strings.Join(lines, "\n")
-	if known, ok := wordings[g.Wording]; ok {
-		return strings.Replace(known, "{lines}", all, 1)
-	}
-	pairs = append(pairs, "{lines}", all)
+	pairs = append(pairs, "{lines}", g.lines(values))
 	return strings.NewReplacer(pairs...).Replace(g.Wording)
+}
+
+// lines are one a value.
+func (g Goal) lines(values []float64) string {
+	text := ""
+	for i, v := range values {
+		if i > 0 {
+			text += "\n"
+		}
+		label := "Overall score"
+		if i < len(g.Names) {
+			label = labelOf(g.Names[i])
+		}
+		text += label + ": " + g.Number(v) + "."
+	}
+	return text
 }
 
 // All is the goal that has v for every number.

@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"golang.org/x/sys/unix"
 )
 
 // Bounds of what a writer holds and of the files it makes. They shape the
@@ -210,6 +211,7 @@ func (w *Writer[R]) put(rec arrow.Record) error {
 	if err := w.shard.ipc.Write(rec); err != nil {
 		return fmt.Errorf("table: write %s: %w", w.dir, err)
 	}
+	w.shard.hurry()
 	if w.shard.size.n >= w.limit {
 		return w.endShard()
 	}
@@ -291,6 +293,7 @@ type shard struct {
 	buf  *bufio.Writer
 	size *counter
 	ipc  *ipc.Writer
+	sent int64 // bytes that the disk has been asked to write
 }
 
 // newShard begins a file. What goes into it also goes into sum.
@@ -302,6 +305,15 @@ func newShard(path string, schema *arrow.Schema, sum *checksum, mem memory.Alloc
 	s := &shard{file: f, buf: bufio.NewWriterSize(f, 1<<16), size: new(counter)}
 	s.ipc = ipc.NewWriter(io.MultiWriter(s.buf, sum, s.size), ipc.WithSchema(schema), ipc.WithAllocator(mem))
 	return s, nil
+}
+
+// hurry has the disk begin with what the kernel would keep to itself until Sync.
+func (s *shard) hurry() {
+	const least = 16 << 20
+	if n := s.size.n - s.sent; n >= least {
+		_ = unix.SyncFileRange(int(s.file.Fd()), s.sent, n, unix.SYNC_FILE_RANGE_WRITE) // Sync tells of failures
+		s.sent = s.size.n
+	}
 }
 
 func (s *shard) close() error {
