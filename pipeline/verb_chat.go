@@ -93,7 +93,12 @@ func (t *talk) run(ctx context.Context) error {
 		case line, ok := <-lines:
 			if !ok {
 				t.prompt()
-				return <-failed
+				if err := <-failed; errors.Is(err, bufio.ErrTooLong) {
+					return fmt.Errorf("a line of over %d bytes is more than a turn", maxTurn)
+				} else if err != nil {
+					return err
+				}
+				return nil
 			}
 			if end, err := t.take(ctx, line); end || err != nil {
 				return err

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -122,6 +123,14 @@ func TestTalkRefuses(t *testing.T) {
 		if !strings.Contains(notes, want) || out != "" || len(l.asked) > 0 || talk.goal != nil || talk.Seed != 0 || talk.Temperature != 0.5 {
 			t.Errorf("%s: %q %q %+v", line, out, notes, talk)
 		}
+	}
+}
+
+// TestTalkLongLine: what is no turn of a person is refused by its length.
+func TestTalkLongLine(t *testing.T) {
+	talk := &talk{Chatting: Chatting{In: strings.NewReader(strings.Repeat("a", maxTurn+1)), Out: io.Discard, Notes: io.Discard}}
+	if err := talk.run(t.Context()); err == nil || !strings.Contains(err.Error(), "a line of over 1048576 bytes") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -211,7 +211,18 @@ func (x *examiner) mark(r *examRow, q question, logps []float32) []float32 {
 
 // generate fills in rows of generated answers, each the likeliest token by
 // token up to a stop.
-func (x *examiner) generate(ctx context.Context, s *torch.Scope, rows []examRow, bar *progress.Bar) error {
+func (x *examiner) generate(ctx context.Context, s *torch.Scope, rows []examRow, bar *progress.Bar) (err error) {
+	s.Each(func(s *torch.Scope) {
+		var e *sampler.Engine
+		if e, err = sampler.NewEngine(s, x.policy, sampler.Settings{Tokens: x.tokens}); err == nil {
+			err = x.hear(ctx, e, rows, bar)
+		}
+	})
+	return err
+}
+
+// hear has an engine answer, some questions at a time.
+func (x *examiner) hear(ctx context.Context, e *sampler.Engine, rows []examRow, bar *progress.Bar) error {
 	o := sampler.Options{MaxTokens: x.MaxTokens, Stop: x.stop, StopStrings: x.task.Until}
 	for first := 0; first < len(rows); first += window {
 		part := x.questions[first:min(first+window, len(rows))]
@@ -219,14 +230,7 @@ func (x *examiner) generate(ctx context.Context, s *torch.Scope, rows []examRow,
 		for i, q := range part {
 			requests[i] = sampler.Request{Name: x.sets[q.set].Items[q.item].At, Prompt: q.ids, N: 1}
 		}
-		var answers [][]sampler.Response
-		var err error
-		s.Each(func(s *torch.Scope) {
-			var e *sampler.Engine
-			if e, err = sampler.NewEngine(s, x.policy, sampler.Settings{Tokens: x.tokens}); err == nil {
-				answers, err = e.Generate(ctx, requests, o)
-			}
-		})
+		answers, err := e.Generate(ctx, requests, o)
 		if err != nil {
 			return err
 		}

@@ -423,9 +423,9 @@ func TestRefuses(t *testing.T) {
 			status           int
 			param, want      string
 		}{
-			{"no JSON", talk, "{", 400, "", "no JSON object"},
-			{"a list", talk, "[]", 400, "", "no JSON object"},
-			{"deep", talk, `{"messages":` + strings.Repeat("[", 100000), 400, "", "no JSON object"},
+			{"no JSON", talk, "{", 400, "", "no JSON object of a request"},
+			{"a list", talk, "[]", 400, "", "no JSON object of a request"},
+			{"deep", talk, `{"messages":` + strings.Repeat("[", 100000), 400, "", "no JSON object of a request"},
 			{"another model", talk, `{"model":"gpt-4",` + hello + `}`, 404, "model", "The model `gpt-4` does not exist"},
 			{"another model before all else", text, `{"model":"gpt-4"}`, 404, "model", "does not exist"},
 			{"no messages", talk, `{}`, 400, "messages", "at least one"},
@@ -472,6 +472,7 @@ func TestRefuses(t *testing.T) {
 			{"best of", text, `{"prompt":[1],"best_of":2}`, 400, "best_of", "as many as n"},
 			{"minimum", text, `{"prompt":[1],"min_tokens":17}`, 400, "min_tokens", "0 to the limit of 16"},
 			{"bias of text", text, `{"prompt":[1],"logit_bias":{"fox":1}}`, 400, "logit_bias", "\"fox\" is no token"},
+			{"bias of one token twice", text, `{"prompt":[1],"logit_bias":{"7":1,"07":2}}`, 400, "logit_bias", "\"07\" is no token"},
 			{"bias of a stranger", text, `{"prompt":[1],"logit_bias":{"320":1}}`, 400, "logit_bias", "ids below 320"},
 			{"bias too large", talk, `{` + hello + `,"logit_bias":{"3":100.5}}`, 400, "logit_bias", "-100 to 100"},
 			{"list of biases", talk, `{` + hello + `,"logit_bias":[1]}`, 400, "logit_bias", "wrong type"},

@@ -148,7 +148,7 @@ func (v *Server) bias(members map[string]float32) (map[int32]float32, error) {
 		if err == nil {
 			err = v.known([]int32{int32(id)})
 		}
-		if err != nil {
+		if err != nil || strconv.FormatInt(id, 10) != name { // 7 and 07 would be one token twice
 			return nil, web.Of("logit_bias", "%.50q is no token of the model: want ids below %d", name, v.Vocabulary)
 		}
 		if !(add >= -100 && add <= 100) {

@@ -99,6 +99,8 @@ func parse(body []byte, q any) error {
 		return own
 	case errors.As(err, &kind) && kind.Field != "":
 		return web.Of(strings.TrimPrefix(kind.Field, "sampling."), "%s is of the wrong type", kind.Value)
+	case kind != nil:
+		return web.BadRequest("the body is no JSON object of a request: got %s", kind.Value)
 	case err != nil:
 		return web.BadRequest("the body is no JSON object of a request: %w", err)
 	}

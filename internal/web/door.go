@@ -24,6 +24,9 @@ const maxKey = 4096
 // Key is what requests must have as bearer token; empty: nothing. Addresses
 // that are not this machine's alone need one.
 func (d Door) Key() (string, error) {
+	if _, _, err := net.SplitHostPort(d.Listen); err != nil {
+		return "", fmt.Errorf("--listen %s: want an address and a port, such as 127.0.0.1:8000 or [::1]:8000", d.Listen)
+	}
 	var text []byte
 	switch {
 	case d.KeyEnv != "" && d.KeyFile != "":

@@ -293,6 +293,8 @@ func TestKey(t *testing.T) {
 		{"a file", Door{Listen: open, KeyFile: file("key", "sesame\n")}, "sesame", ""},
 		{"all addresses", Door{Listen: open}, "", "can be reached from other machines"},
 		{"every address", Door{Listen: ":0"}, "", "can be reached from other machines"},
+		{"no port", Door{Listen: "localhost"}, "", "want an address and a port"},
+		{"a port alone", Door{Listen: "8000", KeyEnv: "RADPO_TEST_KEY"}, "", "want an address and a port"},
 		{"both", Door{Listen: here, KeyEnv: "A", KeyFile: "b"}, "", "want one of them"},
 		{"unset", Door{Listen: here, KeyEnv: "RADPO_TEST_NONE"}, "", "RADPO_TEST_NONE, which should hold the key, is not set"},
 		{"two words", Door{Listen: here, KeyEnv: "RADPO_TEST_BLANK"}, "", "RADPO_TEST_BLANK does not hold a key"},
