@@ -299,3 +299,38 @@ func TestEndOfTurnStops(t *testing.T) {
 		t.Errorf("%d of %d responses stopped", stopped, len(rows))
 	}
 }
+
+// TestStageStopIDs: an id of sampler.stop_ids ends a response and is its last.
+func TestStageStopIDs(t *testing.T) {
+	asked, c := prompts(t, 4), settings()
+	for id := 300; id < 400; id++ {
+		c.StopIDs = append(c.StopIDs, id)
+	}
+	dir, err := sample(t.Context(), t, t.TempDir(), asked, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := table.Open[table.Sample](dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := 0
+	for r, err := range all.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(r.ResponseIDs, func(id int32) bool { return id >= 300 && id < 400 })
+		if at >= 0 {
+			if ended++; at != len(r.ResponseIDs)-1 || r.Finish != table.FinishStop {
+				t.Errorf("ids %v, finish %s", r.ResponseIDs, r.Finish)
+			}
+		}
+	}
+	if ended == 0 {
+		t.Error("no response has one: the test shows nothing")
+	}
+	c.StopIDs = []int{1 << 20}
+	if _, err := sample(t.Context(), t, t.TempDir(), asked, c); err == nil || !strings.Contains(err.Error(), "sampler.stop_ids: the model has no token 1048576") {
+		t.Errorf("an id that the model has not: %v", err)
+	}
+}
