@@ -175,14 +175,11 @@ func ReadItems(path string) (model string, items []Item, err error) {
 	if filepath.Ext(path) == ".json" {
 		var r Result
 		text, err := readAtMost(path, maxItems)
-		if err == nil {
-			err = json.Unmarshal(text, &r)
-		}
-		if err == nil && (r.Benchmark == "" || r.Metrics == nil) {
-			err = errors.New(`want {"benchmark": …, "metrics": …}, as radpo eval writes it with --result`)
-		}
 		if err != nil {
-			return "", nil, fmt.Errorf("%s: %w", path, err)
+			return "", nil, fmt.Errorf("result: %w", err)
+		}
+		if err := json.Unmarshal(text, &r); err != nil || r.Benchmark == "" || r.Metrics == nil {
+			return "", nil, fmt.Errorf(`%s: want a result {"benchmark": …, "metrics": …}, as radpo eval writes it with --result`, path)
 		}
 		if r.Model != "" {
 			model = r.Model

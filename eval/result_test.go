@@ -79,6 +79,13 @@ func TestBadResults(t *testing.T) {
 			t.Errorf("%s: %v, want %q in it", name, err, test.want)
 		}
 	}
+	list := filepath.Join(t.TempDir(), "annotations.json")
+	if err := os.WriteFile(list, []byte("[]"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := ReadItems(list); err == nil || !strings.Contains(err.Error(), "annotations.json: want a result") {
+		t.Errorf("a list is read as a result: %v", err)
+	}
 	if err := (Result{}).Write("x.txt", nil); err == nil {
 		t.Error("a result is written to x.txt")
 	}
