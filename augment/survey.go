@@ -2,10 +2,13 @@ package augment
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
+	"radpo/internal/chat"
 	"radpo/internal/table"
 )
 
@@ -38,22 +41,30 @@ type Margin struct {
 func WhatIf(ctx context.Context, configs []Config, prompts, samples, scores, policy string, low, high float64) ([]Survey, error) {
 	surveys := make([]Survey, len(configs))
 	for i, c := range configs {
-		in, render, err := c.load(prompts, samples, scores, policy)
+		groups, render, err := c.load(prompts, samples, scores, policy)
 		if err != nil {
 			return nil, err
 		}
-		s := surveyor{low: low, high: high}
-		counts, err := Rows(c.Augment, c.Seed, c.Iteration, in, render, func(p table.Pair) error {
-			s.add(p)
-			return ctx.Err()
-		})
-		if err != nil {
+		if surveys[i], err = c.Survey(ctx, groups, render, func(*table.Pair) error { return nil }, low, high); err != nil {
 			return nil, err
 		}
-		counts.Cut = render.Cut
-		surveys[i] = s.survey(counts)
 	}
 	return surveys, nil
+}
+
+// Survey is of the rows that [Config.Write] would write, with scores from low
+// to high.
+func (c Config) Survey(ctx context.Context, groups iter.Seq2[Group, error], render *chat.Prompter, last func(*table.Pair) error, low, high float64) (Survey, error) {
+	s := surveyor{low: low, high: high}
+	counts, err := Rows(c.Augment, c.Seed, c.Iteration, groups, render, func(p table.Pair) error {
+		if err := errors.Join(ctx.Err(), last(&p)); err != nil {
+			return err
+		}
+		s.add(p)
+		return nil
+	})
+	counts.Cut = render.Cut
+	return s.survey(counts), err
 }
 
 // A surveyor sees rows go by. The rows of a prompt come together.
@@ -69,11 +80,11 @@ func (s *surveyor) add(p table.Pair) {
 	if p.PromptID != s.prompt || s.rows == nil {
 		s.prompt, s.rows = p.PromptID, map[string]bool{}
 	}
-	row := func(chosen, rejected int32) string { return fmt.Sprint(p.Goal, chosen, rejected) }
-	if s.rows[row(p.RejectedSample, p.ChosenSample)] {
+	chosen, rejected := fmt.Sprintf("%d %q", p.ChosenSample, p.Chosen), fmt.Sprintf("%d %q", p.RejectedSample, p.Rejected)
+	if s.rows[fmt.Sprint(p.Goal, rejected, chosen)] {
 		s.Contradictory++
 	}
-	s.rows[row(p.ChosenSample, p.RejectedSample)] = true
+	s.rows[fmt.Sprint(p.Goal, chosen, rejected)] = true
 	for _, g := range p.Goal {
 		part := int((g - s.low) / (s.high - s.low) * GoalParts)
 		s.Goals[min(max(part, 0), GoalParts-1)]++

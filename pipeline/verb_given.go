@@ -53,27 +53,20 @@ const heapLimit = 96 << 20
 // that does not depend on its length; a map that is fitted takes a pass before.
 // Without a model, goals stand in system turns and rows have no ids.
 func (a Alone) Given(ctx context.Context, input string) error {
-	g := Given{input, a.SkipBad}
 	if _, err := os.Lstat(a.Out); err == nil {
 		return inputError("%s exists: choose another --out, or remove it", a.Out)
-	}
-	if m := a.Config.Augment; m.Method == "ira" || m.AutoAttributes > 0 {
-		return inputError("augment.method ira and augment.auto_attributes need a ranker's tables: give --samples and --scores, or run the whole loop")
-	}
-	if err := g.check(); err != nil {
-		return err
 	}
 	// So little is live here that collecting whenever it has doubled costs a
 	// fifth of the time; the limit keeps what is not collected yet in bounds.
 	defer debug.SetGCPercent(debug.SetGCPercent(300))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(heapLimit))
-	c, render, encode, err := a.rendering()
+	g, scale, err := a.given(input)
 	if err != nil {
 		return err
 	}
-	scale, err := a.fit(g)
+	c, render, encode, err := a.rendering()
 	if err != nil {
-		return g.listed(err)
+		return err
 	}
 	maps, err := scale.Meta()
 	if err != nil {
@@ -90,6 +83,22 @@ func (a Alone) Given(ctx context.Context, input string) error {
 		zerolog.Ctx(ctx).Warn().Msgf("%d bad rows are left out; %s has them and why", bad.n, bad.path)
 	}
 	return os.Rename(part, a.Out)
+}
+
+// given opens a file of scored responses and makes the map of its scores.
+func (a Alone) given(input string) (Given, *ranker.Given, error) {
+	g := Given{input, a.SkipBad}
+	if m := a.Config.Augment; m.Method == "ira" || m.AutoAttributes > 0 {
+		return g, nil, inputError("augment.method ira and augment.auto_attributes need a ranker's tables: give --samples and --scores, or run the whole loop")
+	}
+	if err := g.check(); err != nil {
+		return g, nil, err
+	}
+	scale, err := a.fit(g)
+	if err != nil {
+		err = g.listed(err)
+	}
+	return g, scale, err
 }
 
 // listed makes more of the error of a bad row: the file's first few.

@@ -11,6 +11,7 @@ import (
 
 	"radpo/augment"
 	"radpo/configs"
+	"radpo/internal/table"
 )
 
 // A whatIf is a variant of the paper and what its rows would be.
@@ -32,13 +33,16 @@ func (a Alone) WhatIf(ctx context.Context, samples, scores string, asJSON bool, 
 	if err != nil {
 		return &InputError{err}
 	}
-	var columns []whatIf
+	columns, settings, err := variants(a.Config)
+	if err != nil {
+		return err
+	}
 	err = a.run(ctx, func(l *loop) (string, error) { return a.prompts(l) }, func(g *gallery) (string, error) {
-		var settings []augment.Config
-		if columns, settings, err = variants(g.Config); err != nil {
-			return "", err
+		var made []augment.Config
+		for _, c := range settings {
+			made = append(made, (&loop{Config: c}).pairing(1))
 		}
-		surveys, err := augment.WhatIf(ctx, settings, g.path("prompts"), samples, scores, policy, g.Scale.Low, g.Scale.High)
+		surveys, err := augment.WhatIf(ctx, made, g.path("prompts"), samples, scores, policy, g.Scale.Low, g.Scale.High)
 		for i, s := range surveys {
 			columns[i].Survey = s
 		}
@@ -47,21 +51,51 @@ func (a Alone) WhatIf(ctx context.Context, samples, scores string, asJSON bool, 
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		out := json.NewEncoder(w)
-		for _, c := range columns {
-			if err := out.Encode(c); err != nil {
-				return err
-			}
-		}
-		return nil
+	return show(columns, a.Config.Scale, asJSON, w)
+}
+
+// WhatIfGiven is [Alone.WhatIf] of scored responses of a file, which it passes
+// over once a variant. Without a model rows have no tokens.
+func (a Alone) WhatIfGiven(ctx context.Context, input string, asJSON bool, w io.Writer) error {
+	g, scale, err := a.given(input)
+	if err != nil {
+		return err
 	}
-	return sideBySide(columns, a.Config.Scale, w)
+	columns, settings, err := variants(a.Config)
+	if err != nil {
+		return err
+	}
+	for i := range columns {
+		a.Config = settings[i]
+		c, render, encode, err := a.rendering()
+		if err != nil {
+			return err
+		}
+		rows := groups(table.Ahead(g.rows(nil)), scale)
+		if columns[i].Survey, err = c.Survey(ctx, rows, render, encode, a.Config.Scale.Low, a.Config.Scale.High); err != nil {
+			return g.listed(err)
+		}
+	}
+	return show(columns, a.Config.Scale, asJSON, w)
+}
+
+// show prints columns side by side, or as JSON lines.
+func show(columns []whatIf, scale configs.Scale, asJSON bool, w io.Writer) error {
+	if !asJSON {
+		return sideBySide(columns, scale, w)
+	}
+	out := json.NewEncoder(w)
+	for _, c := range columns {
+		if err := out.Encode(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // variants are the methods that need no training, by c's other settings, and
 // RA as the released code makes it.
-func variants(c configs.Config) (columns []whatIf, settings []augment.Config, err error) {
+func variants(c configs.Config) (columns []whatIf, settings []configs.Config, err error) {
 	for _, name := range []string{"none", "ra-plus", "ra", "half-ra", configs.ReleasedCode} {
 		by := c
 		if by.Augment.Method = name; name == configs.ReleasedCode {
@@ -71,7 +105,7 @@ func variants(c configs.Config) (columns []whatIf, settings []augment.Config, er
 			}
 		}
 		columns = append(columns, whatIf{Variant: name})
-		settings = append(settings, (&loop{Config: by}).pairing(1))
+		settings = append(settings, by)
 	}
 	return columns, settings, nil
 }
@@ -111,10 +145,12 @@ func sideBySide(columns []whatIf, scale configs.Scale, w io.Writer) error {
 	line("margin, 5 %", func(c whatIf) string { return fmt.Sprintf("%.2f", c.Margin.Low) })
 	line("margin, median", func(c whatIf) string { return fmt.Sprintf("%.2f", c.Margin.Median) })
 	line("margin, 95 %", func(c whatIf) string { return fmt.Sprintf("%.2f", c.Margin.High) })
-	line("tokens", func(c whatIf) string { return fmt.Sprint(c.Tokens) })
-	line("tokens, times none", func(c whatIf) string {
-		return fmt.Sprintf("%.2f", float64(c.Tokens)/float64(max(1, columns[0].Tokens)))
-	})
+	if columns[0].Tokens > 0 { // rows have ids
+		line("tokens", func(c whatIf) string { return fmt.Sprint(c.Tokens) })
+		line("tokens, times none", func(c whatIf) string {
+			return fmt.Sprintf("%.2f", float64(c.Tokens)/float64(columns[0].Tokens))
+		})
+	}
 	if err := t.Flush(); err != nil {
 		return err
 	}

@@ -27,20 +27,22 @@ goals stand in a system turn and rows have no ids: train, or TRL after export, m
 them. An interruption leaves nothing; bad rows end the work unless --skip-bad.
 
 With --what-if it writes nothing and prints the paper's variants side by side:
-rows, rows dropped and why, goals, contradictory rows, score margins, tokens.` + resuming,
+rows, rows dropped and why, goals, contradictory rows, score margins and, with a
+model, tokens. Of --input it passes over the file once a variant.` + resuming,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			stage, err := a.settings()
 			if err != nil {
 				return err
 			}
-			if given != "" {
+			switch {
+			case given != "" && whatIf:
+				return stage.WhatIfGiven(cmd.Context(), given, asJSON, cmd.OutOrStdout())
+			case given != "":
 				return stage.Given(cmd.Context(), given)
-			}
-			if a.Model == "" {
+			case a.Model == "":
 				return &usageError{errors.New(`required flag "model" not set`), cmd.CommandPath()}
-			}
-			if whatIf {
+			case whatIf:
 				return stage.WhatIf(cmd.Context(), samples, scores, asJSON, cmd.OutOrStdout())
 			}
 			return stage.Augment(cmd.Context(), samples, scores)
@@ -57,7 +59,6 @@ rows, rows dropped and why, goals, contradictory rows, score margins, tokens.` +
 	cmd.MarkFlagsOneRequired("samples", "input")
 	cmd.MarkFlagsRequiredTogether("prompts", "samples", "scores")
 	cmd.MarkFlagsMutuallyExclusive("samples", "input")
-	cmd.MarkFlagsMutuallyExclusive("what-if", "input")
 	cmd.MarkFlagsOneRequired("out", "what-if")
 	cmd.MarkFlagsMutuallyExclusive("out", "what-if")
 	cmd.MarkFlagsMutuallyExclusive("out", "json")

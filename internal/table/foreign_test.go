@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/metrics"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -161,10 +162,15 @@ func mutate(r *rand.Rand, b []byte) []byte {
 	return b
 }
 
-// TestMutants reads 3,000 damaged files, of every form, as prompts, as pairs
-// and as a table: no panic, and no more memory than a sound file could take.
+// TestMutants reads 3,000 damaged files (TABLE_MUTANTS: so many) of every form
+// as prompts, as pairs and as a table: no panic, and no more memory than a sound
+// file could take.
 func TestMutants(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
+	mutants := 3000
+	if n, err := strconv.Atoi(os.Getenv("TABLE_MUTANTS")); err == nil {
+		mutants = n
+	}
+	r := rand.New(rand.NewPCG(3, uint64(mutants)))
 	own := t.TempDir()
 	write(t, own, nil, draw[table.Pair](64))
 	files := []string{filepath.Join(own, "data-00000-of-00001.arrow")}
@@ -182,7 +188,7 @@ func TestMutants(t *testing.T) {
 		sound = append(sound, b)
 	}
 	data := filepath.Join(own, "data-00000-of-00001.arrow")
-	for i := range 3000 {
+	for i := range mutants {
 		k := i % len(sound)
 		if err := os.WriteFile(data, mutate(r, sound[k]), 0o666); err != nil {
 			t.Fatal(err)
