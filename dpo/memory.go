@@ -1,6 +1,8 @@
 package dpo
 
 import (
+	"slices"
+
 	"radpo/configs"
 	"radpo/internal/hf"
 )
@@ -17,17 +19,20 @@ type Footprint struct {
 // Total is all of it.
 func (f Footprint) Total() int64 { return f.Weights + f.Gradients + f.Moments + f.Layers + f.Head }
 
-// Forecast is the footprint of training a decoder of that configuration and
-// number of weights, of which change are trained: all, or LoRA's factors.
-func Forecast(c configs.DPO, dtype string, m hf.Config, params, change int64) Footprint {
+// Forecast is the footprint, in each of so many processes, of training a decoder
+// of that configuration and number of weights, of which change are trained: all,
+// or LoRA's factors.
+func Forecast(c configs.DPO, dtype string, m hf.Config, params, change, processes int64) Footprint {
 	width := int64(4)
 	if dtype == "bfloat16" {
 		width = 2
 	}
 	f := Footprint{Weights: 4 * params, Gradients: 4 * change, Moments: OptimizerWidth(c) * change}
+	low := (4 - width) * params
 	if change < params {
-		f.Weights = width*params + 4*change
+		f.Weights, low = width*params+4*change, 0 // factors are fp32
 	}
+	f.part(c.Shard, processes, low)
 	tokens, wide, feed := int64(c.MicroTokens), int64(m.HiddenSize), int64(m.IntermediateSize)
 	// Kept of a token in a layer: what enters, queries, keys and values, of which a
 	// prompt's stand before each response, attention's result twice, the first
@@ -40,6 +45,22 @@ func Forecast(c configs.DPO, dtype string, m hf.Config, params, change int64) Fo
 		f.Layers = int64(m.NumHiddenLayers)*wide*width*tokens + max(0, 2*layer*tokens-f.Head)
 	}
 	return f
+}
+
+// part leaves what a process keeps of the state as dpo.shard parts it, low being
+// the bytes of the weights' lower halves.
+func (f *Footprint) part(shard string, processes, low int64) {
+	stage := slices.Index(shardings, shard)
+	if stage >= shareOptimizer {
+		f.Weights += low/processes - low
+		f.Moments /= processes
+	}
+	if stage >= shareGradients {
+		f.Gradients /= processes
+	}
+	if stage >= shareParameters {
+		f.Weights += (f.Weights - low/processes) * (1 - processes) / processes
+	}
 }
 
 // OptimizerWidth is the bytes of moments and average that training keeps of a

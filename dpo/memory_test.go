@@ -87,7 +87,7 @@ func stepMemory(t *testing.T, c configs.DPO, dtype string) (stays, most int64, f
 		for _, w := range tr.opt.weights {
 			params += w.Len()
 		}
-		forecast = Forecast(c, dtype, config, params, params)
+		forecast = Forecast(c, dtype, config, params, params, 1)
 		_, most = s.Metered(func(s *torch.Scope) { _, err = tr.step(t.Context(), s, 0) })
 		return err
 	})

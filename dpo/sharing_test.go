@@ -22,6 +22,7 @@ type account struct {
 	Losses []float64
 	Norm   float64 // of all gradients of the last step
 	Stays  int64   // bytes of tensors that a training keeps
+	Wanted int64   // the same, forecast
 	Most   int64   // bytes more that a step takes
 	RSS    int64   // resident, at the most
 }
@@ -97,6 +98,12 @@ func TestStepsProcess(t *testing.T) {
 			return err
 		}
 		tr.objective, tr.rows = o, rows
+		params := int64(0)
+		for _, shape := range tr.opt.shapes {
+			params += shape[0] * append(shape, 1)[1]
+		}
+		kept := Forecast(c.DPO, c.DType, tr.policy.Config(), params, params, int64(group.Size()))
+		a.Wanted = kept.Weights + kept.Gradients + kept.Moments
 		for i := range 3 {
 			var m Step
 			_, a.Most = s.Metered(func(s *torch.Scope) { m, err = tr.step(t.Context(), s, i) })
@@ -166,6 +173,9 @@ func TestSharingShowsInMemoryAlone(t *testing.T) {
 				}
 				if fmt.Sprint(a.Losses, a.Norm) != fmt.Sprint(plain[rank].Losses, plain[rank].Norm) {
 					t.Errorf("%s, %s, process %d: %v and norm %v, without sharing %v and %v", dtype, shard, rank, a.Losses, a.Norm, plain[rank].Losses, plain[rank].Norm)
+				}
+				if off := float64(a.Stays)/float64(a.Wanted) - 1; math.Abs(off) > 0.02 {
+					t.Errorf("%s, %s, process %d: %d bytes stay, %d were forecast", dtype, shard, rank, a.Stays, a.Wanted)
 				}
 				for i, loss := range a.Losses {
 					if tolerance := map[string]float64{"float32": 1e-6, "bfloat16": 2e-3}[dtype]; !(math.Abs(loss-one.Losses[i]) <= tolerance) {

@@ -366,7 +366,11 @@ func newTrainer(s *torch.Scope, f *hf.Folder, d torch.DType, c TrainConfig, g *t
 	if err != nil {
 		return nil, err
 	}
-	return &trainer{seed: c.Seed, policy: p, params: params, opt: newOptimizer(s, params, c.DPO, h), group: g}, nil
+	t := &trainer{seed: c.Seed, policy: p, params: params, opt: newOptimizer(s, params, c.DPO, h), group: g}
+	if t.opt.large() {
+		torch.GiveBack(4 << 20)
+	}
+	return t, nil
 }
 
 func withPolicy(ctx context.Context, dir, dtype, device string, trainable bool, fn func(*torch.Scope, *hf.Folder, model.Policy) error) error {

@@ -156,13 +156,14 @@ func (s shape) toSample(c configs.Config) int64 {
 		batch*prompt*s.blockPerToken(width) + batch*s.vocabulary*8
 }
 
-// toTrain is what training holds: all weights, or LoRA's factors beside them.
+// toTrain is what training holds in a process of this launch: all weights, or
+// LoRA's factors beside them.
 func (s shape) toTrain(c configs.Config) dpo.Footprint {
 	change := s.params
 	if r := int64(c.DPO.LoRA.Rank); r > 0 {
 		change = r * s.sides
 	}
-	return dpo.Forecast(c.DPO, c.DType, s.config, s.params, change)
+	return dpo.Forecast(c.DPO, c.DType, s.config, s.params, change, torch.Processes())
 }
 
 // toRank is weights and what a block holds of a batch.

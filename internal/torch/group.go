@@ -169,6 +169,16 @@ func findPlace(env func(string) string) (p place, err error) {
 	return place{size: 1}, nil
 }
 
+// Processes is how many this launch has, by the environment that Join reads; 1
+// where that is of no use.
+func Processes() int64 {
+	p, err := findPlace(os.Getenv)
+	if err != nil {
+		return 1
+	}
+	return int64(p.size)
+}
+
 // Join finds the other processes of this launch by the environment that
 // torchrun, mpirun or srun gives, and returns nil where there are none. The
 // processes meet at MASTER_ADDR and MASTER_PORT, where rank 0 serves unless

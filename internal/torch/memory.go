@@ -24,6 +24,11 @@ func Memory(d Device) (free, total int64, err error) {
 	return int64(f), int64(t), nil
 }
 
+// GiveBack has blocks of at least so many bytes return to the system when they
+// are freed, and not stay for the next: each new one costs its page faults, and
+// no holes are left between those that live on.
+func GiveBack(bytes int64) { C.shim_give_back(C.int64_t(bytes)) }
+
 // Metered calls fn and returns the bytes of the tensors made in it, on all
 // devices: of those that it leaves, and of the most there were at a time. It
 // does not nest.

@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 #include <dlfcn.h>
+#include <malloc.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
@@ -304,6 +305,7 @@ void shim_meter_stop(int64_t *live, int64_t *peak) {
   *live = meter->live;
   *peak = meter->peak;
 }
+void shim_give_back(int64_t bytes) { mallopt(M_MMAP_THRESHOLD, static_cast<int>(bytes)); }
 void shim_set_threads(int n) { at::set_num_threads(n); }
 
 int shim_open_cuda(const char *library) {

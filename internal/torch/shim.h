@@ -70,6 +70,7 @@ int shim_group_gather(shim_group g, shim_tensor full, shim_tensor own, int patie
 // The machine.
 void shim_meter_start(void);
 void shim_meter_stop(int64_t *live, int64_t *peak);
+void shim_give_back(int64_t bytes); // blocks of so many bytes return to the system when they are freed
 void shim_set_threads(int n);
 int shim_big_products(int on); // whether it was
 int shim_open_cuda(const char *library); // devices found, or -1
