@@ -170,8 +170,11 @@ func numberOf(v any) (float64, error) {
 // parseIDs reads a list of token ids, which must not be empty.
 func parseIDs(v any) ([]int32, error) {
 	list, ok := v.([]any)
-	if !ok || len(list) == 0 {
+	if !ok {
 		return nil, fmt.Errorf("got %s, want a list of token ids", kindOf(v))
+	}
+	if len(list) == 0 {
+		return nil, errors.New("the list is empty: leave the row out, or give it tokens")
 	}
 	ids := make([]int32, len(list))
 	for i, v := range list {

@@ -67,7 +67,7 @@ func TestPairErrors(t *testing.T) {
 		`{"prompt_ids":[1],"chosen_ids":[3.5],"rejected_ids":[4]}`:                     "p:1: chosen_ids: element 0: 3.5 is no token id",
 		`{"prompt_ids":[1],"chosen_ids":[-3],"rejected_ids":[4]}`:                      "chosen_ids: element 0: -3 is no token id",
 		`{"prompt_ids":[9999999999],"chosen_ids":[3],"rejected_ids":[4]}`:              "prompt_ids: element 0: 9999999999 is no token id",
-		`{"prompt_ids":[1],"chosen_ids":[3],"rejected_ids":[]}`:                        "rejected_ids: got a list",
+		`{"prompt_ids":[1],"chosen_ids":[3],"rejected_ids":[]}`:                        "rejected_ids: the list is empty",
 		`{"chosen":"a","rejected":"b"}`:                                                "there is no prompt",
 		`{"prompt":"q","chosen":"a"}`:                                                  "rejected: got nothing, want a text, a list of messages, or rejected_ids",
 		`{"prompt":"q","chosen":"a","rejected":"b","reward_chosen":"x"}`:               "reward_chosen: got text, want a number",
