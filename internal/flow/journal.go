@@ -64,6 +64,18 @@ func parseJournal[T any](data []byte) (records []T, size int64, err error) {
 	return records, size, nil
 }
 
+// whole is an error where the file has more than whole lines.
+func (j *journal[T]) whole() error {
+	st, err := os.Stat(j.path)
+	if errors.Is(err, fs.ErrNotExist) && j.size == 0 {
+		return nil
+	}
+	if err == nil && st.Size() != j.size {
+		err = fmt.Errorf("%s: its last line is cut off or damaged", j.path)
+	}
+	return err
+}
+
 func parseLine[T any](text []byte) (record T, err error) {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil {

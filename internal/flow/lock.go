@@ -37,6 +37,13 @@ func lock(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// unlock gives the run folder back. The file stays, empty: without it two
+// processes could hold locks of one name.
+func unlock(f *os.File) error {
+	_ = f.Truncate(0) // as sign
+	return f.Close()  // drops the lock too
+}
+
 func busy(dir string, f *os.File) error {
 	o := owner{Host: "an unknown host"}
 	if data, err := io.ReadAll(io.LimitReader(f, 1<<12)); err == nil {

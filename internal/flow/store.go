@@ -141,9 +141,7 @@ func (s *Store) work(print Fingerprint) string {
 }
 
 // Close gives the run folder back.
-func (s *Store) Close() error {
-	return s.lock.Close() // drops the lock too
-}
+func (s *Store) Close() error { return unlock(s.lock) }
 
 // Seconds is how long the stage ran that made an artifact; of an interrupted
 // one, the run that finished it.

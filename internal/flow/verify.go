@@ -32,5 +32,10 @@ func (s *Store) Verify(ctx context.Context) (bad []error) {
 		}
 		bar.Add(1)
 	}
+	for _, err := range []error{s.manifest.whole(), s.sources.whole()} {
+		if err != nil {
+			bad = append(bad, err)
+		}
+	}
 	return bad
 }
