@@ -74,7 +74,7 @@ func (a Alone) Given(ctx context.Context, input string) error {
 	}
 	part := filepath.Clean(a.Out) + ".part"
 	bad := &aside{path: filepath.Clean(a.Out) + badSuffix}
-	err = c.Write(ctx, part, maps, groups(table.Ahead(g.rows(bad)), scale), render, encode)
+	err = c.Write(ctx, part, maps, table.Ahead(groups(g.rows(bad), scale)), render, encode)
 	if err = errors.Join(err, bad.Close()); err != nil {
 		return errors.Join(g.listed(err), os.RemoveAll(part))
 	}

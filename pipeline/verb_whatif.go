@@ -71,7 +71,7 @@ func (a Alone) WhatIfGiven(ctx context.Context, input string, asJSON bool, w io.
 		if err != nil {
 			return err
 		}
-		rows := groups(table.Ahead(g.rows(nil)), scale)
+		rows := table.Ahead(groups(g.rows(nil), scale))
 		if columns[i].Survey, err = c.Survey(ctx, rows, render, encode, a.Config.Scale.Low, a.Config.Scale.High); err != nil {
 			return g.listed(err)
 		}
