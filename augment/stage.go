@@ -43,14 +43,20 @@ func (c Config) Write(ctx context.Context, dir string, meta map[string]string, g
 	if err != nil {
 		return err
 	}
+	counts, err := c.rows(ctx, groups, render, last, w.add)
+	return w.finish(ctx, counts, err)
+}
+
+// rows emits the rows of groups, each as last leaves it.
+func (c Config) rows(ctx context.Context, groups iter.Seq2[Group, error], render *chat.Prompter, last func(*table.Pair) error, emit func(table.Pair) error) (Counts, error) {
 	counts, err := Rows(c.Augment, c.Seed, c.Iteration, groups, render, func(p table.Pair) error {
 		if err := errors.Join(ctx.Err(), last(&p)); err != nil {
 			return err
 		}
-		return w.add(p)
+		return emit(p)
 	})
 	counts.Cut = render.Cut
-	return w.finish(ctx, counts, err)
+	return counts, err
 }
 
 // load readies what rows are made of, from the folders of tables and policy. c

@@ -2,7 +2,6 @@ package augment
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -56,14 +55,7 @@ func WhatIf(ctx context.Context, configs []Config, prompts, samples, scores, pol
 // to high.
 func (c Config) Survey(ctx context.Context, groups iter.Seq2[Group, error], render *chat.Prompter, last func(*table.Pair) error, low, high float64) (Survey, error) {
 	s := surveyor{low: low, high: high}
-	counts, err := Rows(c.Augment, c.Seed, c.Iteration, groups, render, func(p table.Pair) error {
-		if err := errors.Join(ctx.Err(), last(&p)); err != nil {
-			return err
-		}
-		s.add(p)
-		return nil
-	})
-	counts.Cut = render.Cut
+	counts, err := c.rows(ctx, groups, render, last, func(p table.Pair) error { s.add(p); return nil })
 	return s.survey(counts), err
 }
 
