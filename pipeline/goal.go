@@ -2,11 +2,10 @@ package pipeline
 
 import (
 	"errors"
-	"math"
 	"strconv"
 	"strings"
 
-	"radpo/internal/chat"
+	"radpo/internal/openai"
 )
 
 // errGoal says how a goal is given.
@@ -15,7 +14,7 @@ var errGoal = errors.New("want a number, one an attribute as 8,9, or name=number
 // goalOf reads a goal: one number, the same for every attribute; one an
 // attribute with commas between; or name=number pairs, likewise. Nothing is no
 // goal.
-func goalOf(text string, w chat.Goal) ([]float64, error) {
+func goalOf(text string, p *openai.Policy) ([]float64, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
@@ -27,7 +26,7 @@ func goalOf(text string, w chat.Goal) ([]float64, error) {
 			name, number = "", part
 		}
 		v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+		if err != nil {
 			return nil, inputError("goal %s: %w", text, errGoal)
 		}
 		if ok {
@@ -36,20 +35,20 @@ func goalOf(text string, w chat.Goal) ([]float64, error) {
 			list = append(list, v)
 		}
 	}
-	want := max(1, len(w.Names))
+	var err error
 	switch {
 	case len(named) > 0 && len(list) > 0:
-		return nil, inputError("goal %s: %w", text, errGoal)
+		err = errGoal
 	case len(named) > 0:
-		goal, err := w.Named(named)
-		if err != nil {
-			return nil, inputError("goal %s: %w", text, err)
-		}
-		return goal, nil
+		list, err = p.Wording.Named(named)
 	case len(list) == 1:
-		return w.All(list[0]), nil
-	case len(list) != want:
-		return nil, inputError("goal %s: got %d numbers, want %d", text, len(list), want)
+		list = p.Wording.All(list[0])
+	}
+	if err == nil {
+		err = p.CheckGoal(list)
+	}
+	if err != nil {
+		return nil, inputError("goal %s: %w", text, err)
 	}
 	return list, nil
 }

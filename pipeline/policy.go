@@ -77,38 +77,37 @@ func (o Offer) policy(f *hf.Folder) (openai.Policy, error) {
 			return p, &InputError{err}
 		}
 	}
-	if p.Wording, err = o.wording(f); err != nil {
+	if err := o.word(f, &p); err != nil {
 		return p, &InputError{err}
 	}
-	p.Goal, err = goalOf(o.Goal, p.Wording)
+	p.Goal, err = goalOf(o.Goal, &p)
 	return p, err
 }
 
-// wording is how goals are worded: as in the run that the policy in f is of, if
-// it is of one, with the overrides; else as the overrides alone have it.
-func (o Offer) wording(f *hf.Folder) (chat.Goal, error) {
+// word says of p how goals are worded and what they may be: as in the run that the
+// policy in f is of, if it is of one, with the overrides; else as the overrides
+// alone have it.
+func (o Offer) word(f *hf.Folder, p *openai.Policy) error {
 	at := filepath.Dir(f.Path())
 	run := filepath.Dir(at)
-	if filepath.Base(at) != "artifacts" || !IsRun(run) {
-		c, err := Settings("", o.Sets)
-		if err == nil && c.Augment.AutoAttributes > 0 {
-			err = errNameless
-		}
-		return (&loop{Config: c}).wording(), err
+	ofRun := filepath.Base(at) == "artifacts" && IsRun(run)
+	c, err := Settings("", o.Sets)
+	if ofRun {
+		c, err = configs.Load(filepath.Join(run, ConfigFile), o.Sets)
 	}
-	c, err := configs.Load(filepath.Join(run, ConfigFile), o.Sets)
 	if err != nil {
-		return chat.Goal{}, err
+		return err
 	}
-	w := (&loop{Config: c}).wording()
-	if c.Augment.AutoAttributes > 0 {
-		scores, err := newestOf(run, "scores-1")
-		if err != nil {
-			return w, err
-		}
-		if w.Names, err = table.ReadLevelNames(scores); err != nil {
-			return w, err
-		}
+	p.Wording, p.Low, p.High, p.Plain = (&loop{Config: c}).wording(), c.Scale.Low, c.Scale.High, c.Augment.Method == "none"
+	switch {
+	case c.Augment.AutoAttributes == 0:
+		return nil
+	case !ofRun:
+		return errNameless
 	}
-	return w, nil
+	scores, err := newestOf(run, "scores-1")
+	if err == nil {
+		p.Wording.Names, err = table.ReadLevelNames(scores)
+	}
+	return err
 }

@@ -80,7 +80,7 @@ func (t *talk) setGoal(text string) error {
 	case strings.Contains(text, "=") && len(t.goal) > 0:
 		text = t.completed(text)
 	}
-	goal, err := goalOf(text, t.policy.Wording)
+	goal, err := goalOf(text, &t.policy)
 	if err == nil {
 		t.goal = goal
 	}

@@ -114,7 +114,7 @@ func TestTalk(t *testing.T) {
 // TestTalkRefuses: a wrong command is said to be so and changes nothing.
 func TestTalkRefuses(t *testing.T) {
 	for line, want := range map[string]string{
-		"/goal ten": "want a number", "/goal 1,2": "got 2 numbers, want 1", "/goal beauty=3": "want a number for each of score", "/goal NaN": "want a number",
+		"/goal ten": "want a number", "/goal 1,2": "want 1 numbers, got 2", "/goal 99": "99 is off the scale of scores: want 1 to 10", "/goal beauty=3": "want a number for each of score", "/goal NaN": "off the scale",
 		"/temperature -1": "want 0 to 100", "/temperature": "want 0 to 100", "/seed 1.5": "want a whole number", "/regen": "there is no answer yet",
 		"/jump": "there is no command /jump", "/help": "/regen            another answer",
 	} {
@@ -214,6 +214,12 @@ func TestOfferOfRun(t *testing.T) {
 	}
 	if w := p.Wording; w.Wording != chat.ReleasedCode || w.Decimals != 0 || !slices.Equal(w.Names, []string{"honesty", "helpfulness"}) || !slices.Equal(p.Goal, []float64{9, 9}) {
 		t.Errorf("%+v %v", w, p.Goal)
+	}
+	if _, err := (Offer{Goal: "9,99"}).policy(f); err == nil || !strings.Contains(err.Error(), "99 is off the scale of scores: want 1 to 10") {
+		t.Error(err)
+	}
+	if _, err := (Offer{Goal: "9", Sets: []string{"augment.method=none", "augment.attributes=[]", "sampler.goal=none"}}).policy(f); err == nil || !strings.Contains(err.Error(), "trained without goals") {
+		t.Error(err)
 	}
 	if p, err = (Offer{Sets: []string{"augment.decimals=2"}}).policy(f); err != nil || p.Wording.Decimals != 2 {
 		t.Errorf("%+v %v", p.Wording, err)

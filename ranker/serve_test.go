@@ -16,6 +16,7 @@ import (
 	"radpo/configs"
 	"radpo/internal/hf"
 	"radpo/internal/torch"
+	"radpo/internal/web/webtest"
 )
 
 // serving runs fn beside a server of the model in dir. Before is called first,
@@ -95,7 +96,7 @@ func TestRoundTrip(t *testing.T) {
 			Logs map[string][]float64 `json:"extra_logs"`
 		}
 		body, _ := json.Marshal(map[string]any{"query": texts(renderedHere(t, f))})
-		_, answer := ask(t, url+"/get_reward", string(body))
+		_, answer := webtest.Ask(t, url+"/get_reward", string(body))
 		if err := json.Unmarshal([]byte(answer), &logs); err != nil || len(logs.Logs) != 19 {
 			t.Errorf("extra_logs: %v in %s", err, answer)
 			return
@@ -127,31 +128,6 @@ func renderedHere(t *testing.T, f *hf.Folder) []string {
 	return out
 }
 
-func ask(t *testing.T, url, body string, headers ...string) (int, string) {
-	t.Helper()
-	q, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
-	if err != nil {
-		t.Error(err)
-		return 0, ""
-	}
-	for i := 0; i < len(headers); i += 2 {
-		if q.Header.Set(headers[i], headers[i+1]); headers[i] == "Host" {
-			q.Host = headers[i+1]
-		}
-	}
-	r, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Error(err)
-		return 0, ""
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Error(err)
-	}
-	return r.StatusCode, string(text)
-}
-
 // TestServeManyAtOnce: waiting requests are rated together and each gets its
 // own answer, while a bad one among them gets its error.
 func TestServeManyAtOnce(t *testing.T) {
@@ -167,14 +143,14 @@ func TestServeManyAtOnce(t *testing.T) {
 		for i := range n {
 			all.Go(func() {
 				body, _ := json.Marshal(map[string]any{"prompt": "a fox?", "candidates": []string{answer(i)}})
-				status, text := ask(t, url+"/rank", string(body))
+				status, text := webtest.Ask(t, url+"/rank", string(body))
 				var got struct{ Scores []float64 }
 				if err := json.Unmarshal([]byte(text), &got); status != 200 || err != nil || math.Abs(got.Scores[0]-want[i]) > 1e-5 {
 					t.Errorf("request %d: %d %s, want %v", i, status, text, want[i])
 				}
 			})
 			all.Go(func() {
-				if status, text := ask(t, url+"/get_reward", `{"query":["no conversation at all"]}`); status != 400 || !strings.Contains(text, "no end of the prompt") {
+				if status, text := webtest.Ask(t, url+"/get_reward", `{"query":["no conversation at all"]}`); status != 400 || !strings.Contains(text, "no end of the prompt") {
 					t.Errorf("got %d %s", status, text)
 				}
 			})
@@ -188,7 +164,7 @@ func TestServePairRM(t *testing.T) {
 	request := Request{Messages: asking("a b c"), Responses: []string{"a", "b c", "c"}}
 	var want []Rating
 	serving(t, "testdata/pairrm", "pairrm", func(s *torch.Scope, r Ranker) { want = rank(t, s, r, request)[0] }, func(_ *Server, url string) {
-		_, text := ask(t, url+"/rank", `{"messages":[{"role":"user","content":"a b c"}],"candidates":["a","b c","c"]}`)
+		_, text := webtest.Ask(t, url+"/rank", `{"messages":[{"role":"user","content":"a b c"}],"candidates":["a","b c","c"]}`)
 		var got struct {
 			Scores []float64
 			Ranks  []int
@@ -208,7 +184,7 @@ func TestServePairRM(t *testing.T) {
 			}
 		}
 		for _, path := range []string{"/get_reward", "/classify", "/pooling", "/predict"} {
-			status, text := ask(t, url+path, `{"query":["x"],"input":["x"],"inputs":[["x"]]}`)
+			status, text := webtest.Ask(t, url+path, `{"query":["x"],"input":["x"],"inputs":[["x"]]}`)
 			if status != 400 || !strings.Contains(text, "use /rank") {
 				t.Errorf("%s: %d %s", path, status, text)
 			}
@@ -242,9 +218,9 @@ func TestServeRefuses(t *testing.T) {
 			{"no prompt", "/rank", `{"candidates":["a"]}`, nil, 400, "want a prompt, or messages"},
 			{"no candidates", "/rank", `{"prompt":"a"}`, nil, 400, "there is no text to rate"},
 			{"elsewhere", "/v1/completions", `{}`, nil, 404, "there is no POST"},
-			{"another site", "/rank", `{"prompt":"a","candidates":["b"]}`, []string{"Origin", "https://evil.example"}, 403, "cross-origin"},
+			{"another site", "/rank", `{"prompt":"a","candidates":["b"]}`, []string{"Origin", "https://evil.example"}, 403, "another origin"},
 		} {
-			status, text := ask(t, url+tt.path, tt.body, tt.headers...)
+			status, text := webtest.Ask(t, url+tt.path, tt.body, tt.headers...)
 			if status != tt.status || !strings.Contains(text, tt.want) {
 				t.Errorf("%s: %d %.300s, want %d %s", tt.name, status, text, tt.status, tt.want)
 			}
@@ -260,7 +236,7 @@ func TestServeRefuses(t *testing.T) {
 			{"localhost", []string{"Host", "localhost:1", "Authorization", "Bearer the-key"}, 200},
 			{"no key", nil, 401}, {"wrong key", []string{"Authorization", "Bearer the-kez"}, 401},
 		} {
-			if status, text := ask(t, url+"/rank", good, tt.headers...); status != tt.status || strings.Contains(text, "the-key") {
+			if status, text := webtest.Ask(t, url+"/rank", good, tt.headers...); status != tt.status || strings.Contains(text, "the-key") {
 				t.Errorf("%s: %d %s, want %d", tt.name, status, text, tt.status)
 			}
 		}

@@ -1,6 +1,7 @@
 package sampler_test
 
 import (
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -166,52 +167,87 @@ func TestStepDoesNotAllocate(t *testing.T) {
 	})
 }
 
-// BenchmarkOtherTokens counts how often a token in bf16 is another than it was
-// alone and with one thread, of those that come behind the same tokens.
+// BenchmarkOtherTokens counts how often a token of some 20,000 is another in a
+// batch than alone, in another order than in that of the prompts, behind a restart
+// in the middle, and with two threads than with one, of those that come behind
+// the same tokens.
 func BenchmarkOtherTokens(b *testing.B) {
+	type way struct {
+		rows, threads int
+		first         int  // prompt
+		backward      bool // the last prompt comes first
+	}
+	batch := way{rows: 64, threads: 1}
 	for _, name := range []string{"tied", "mistral", "qwen2", "qwen3", "gemma2", "llama3"} {
-		for _, how := range []struct {
-			name    string
-			rows    int // decoded at once
-			threads int
-		}{{"batch", 64, 1}, {"threads", 1, 2}} {
-			b.Run(name+"/"+how.name, func(b *testing.B) {
-				withPolicyIn(b, models+name, torch.BFloat16, func(s *torch.Scope, p model.Policy) {
-					requests := []sampler.Request{
-						{Prompt: []int32{1, 5, 9, 13, 2, 40}, N: 16}, {Prompt: []int32{8}, N: 16}, {Prompt: slices.Repeat([]int32{31, 77, 4}, 15), N: 16},
-						{Prompt: slices.Repeat([]int32{3, 7}, 8), N: 16},
-					}
-					draw := func(rows int) (out [][]sampler.Response) {
-						s.Each(func(s *torch.Scope) {
-							e, err := sampler.NewEngine(s, p, sampler.Settings{Rows: rows})
-							if err == nil {
-								out, err = e.Generate(b.Context(), requests, sampler.Options{Temperature: 1, TopP: 0.95, MaxTokens: 40, Seed: 7})
-							}
-							if err != nil {
-								b.Fatal(err)
-							}
-						})
-						return out
-					}
-					want := draw(1)
-					torch.SetThreads(how.threads)
-					defer torch.SetThreads(1)
-					tokens, others := 0, 0
-					for b.Loop() {
-						for i, list := range draw(how.rows) {
-							for k, r := range list {
-								for at, id := range r.IDs {
-									if tokens++; id != want[i][k].IDs[at] {
-										others++
-										break // what follows is another text
-									}
+		for _, dtype := range []torch.DType{torch.Float, torch.BFloat16} {
+			for _, how := range []struct {
+				name        string
+				other, than way
+			}{
+				{"batch", batch, way{rows: 1, threads: 1}}, {"order", way{rows: 64, threads: 1, backward: true}, batch},
+				{"restart", way{rows: 64, threads: 1, first: 25}, batch}, {"threads", way{rows: 64, threads: 2}, batch},
+			} {
+				b.Run(fmt.Sprintf("%s/%v/%s", name, dtype, how.name), func(b *testing.B) {
+					withPolicyIn(b, models+name, dtype, func(s *torch.Scope, p model.Policy) {
+						draw := func(w way) [][]sampler.Response {
+							torch.SetThreads(w.threads)
+							defer torch.SetThreads(1)
+							return drawMany(b, s, p, sampler.Settings{Rows: w.rows}, w.first, w.backward)
+						}
+						want := draw(how.than)
+						tokens, others := 0, 0
+						for b.Loop() {
+							for i, list := range draw(how.other) {
+								for k, r := range list {
+									n, other := untilOther(r.IDs, want[how.other.first+i][k].IDs)
+									tokens += n
+									others += other
 								}
 							}
 						}
-					}
-					b.ReportMetric(1000*float64(others)/float64(tokens), "others/1000")
+						b.ReportMetric(1000*float64(others)/float64(tokens), "others/1000")
+						b.ReportMetric(float64(tokens)/float64(b.N), "tokens")
+					})
 				})
-			})
+			}
 		}
 	}
+}
+
+// drawMany draws eight responses of 40 tokens to each of prompts first … 63.
+func drawMany(tb testing.TB, s *torch.Scope, p model.Policy, set sampler.Settings, first int, backward bool) (out [][]sampler.Response) {
+	tb.Helper()
+	var requests []sampler.Request
+	for i := first; i < 64; i++ {
+		prompt := make([]int32, 1+i*7%45)
+		for t := range prompt {
+			prompt[t] = int32(1 + (31*i+17*t)%120)
+		}
+		requests = append(requests, sampler.Request{Prompt: prompt, N: 8})
+	}
+	if backward {
+		slices.Reverse(requests)
+		defer func() { slices.Reverse(out) }()
+	}
+	s.Each(func(s *torch.Scope) {
+		e, err := sampler.NewEngine(s, p, set)
+		if err == nil {
+			out, err = e.Generate(tb.Context(), requests, sampler.Options{Temperature: 1, TopP: 0.95, MaxTokens: 40, Seed: 7})
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	})
+	return out
+}
+
+// untilOther counts got's tokens up to the first that is another than want's, and
+// says whether there is one.
+func untilOther(got, want []int32) (tokens, others int) {
+	for i, id := range got {
+		if id != want[i] {
+			return i + 1, 1
+		}
+	}
+	return len(got), 0
 }

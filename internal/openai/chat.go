@@ -3,7 +3,6 @@ package openai
 import (
 	"cmp"
 	"encoding/json"
-	"math"
 	"net/http"
 	"strings"
 
@@ -24,8 +23,8 @@ type conversation struct {
 
 // A turn's content is a text, or a list of parts that are texts.
 type turn struct {
-	Role    string  `json:"role"`
-	Content content `json:"content"`
+	Role    string   `json:"role"`
+	Content *content `json:"content"`
 }
 
 type content string
@@ -132,39 +131,10 @@ func messagesOf(turns []turn) ([]chat.Message, error) {
 		default:
 			return nil, web.Of("messages", "message %d: role %.50q is none of system, user, assistant, tool", i, t.Role)
 		}
-		out[i] = chat.Message{Role: t.Role, Content: string(t.Content)}
+		if t.Content == nil && t.Role != "assistant" { // whose calls of tools have none
+			return nil, web.Of("messages", "message %d: its content is missing", i)
+		}
+		out[i] = chat.Message{Role: t.Role, Content: string(or(t.Content, ""))}
 	}
 	return out, nil
-}
-
-// goal reads a score, the same for every attribute, or a list or an object of
-// one an attribute.
-func (v *Server) goal(raw json.RawMessage) ([]float64, error) {
-	if isNull(raw) {
-		return v.Goal, nil
-	}
-	var one float64
-	var list []float64
-	var named map[string]float64
-	switch {
-	case json.Unmarshal(raw, &one) == nil:
-		return v.Wording.All(one), nil
-	case json.Unmarshal(raw, &list) == nil:
-	case json.Unmarshal(raw, &named) == nil:
-		var err error
-		if list, err = v.Wording.Named(named); err != nil {
-			return nil, web.Of("goal", "%w", err)
-		}
-	default:
-		return nil, web.Of("goal", "want a number, a list of numbers or an object of them")
-	}
-	for _, x := range list {
-		if math.IsInf(x, 0) || math.IsNaN(x) {
-			return nil, web.Of("goal", "want finite numbers")
-		}
-	}
-	if want := max(1, len(v.Wording.Names)); len(list) != want {
-		return nil, web.Of("goal", "want %d numbers, got %d", want, len(list))
-	}
-	return list, nil
 }

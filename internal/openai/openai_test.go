@@ -20,6 +20,7 @@ import (
 	"radpo/internal/chat"
 	"radpo/internal/tokenizer"
 	"radpo/internal/web"
+	"radpo/internal/web/webtest"
 )
 
 // policyDir has a tokenizer and a chat template.
@@ -115,7 +116,7 @@ func served(t *testing.T, says []string, change func(*Policy), fn func(p *parrot
 	}
 	p := Policy{
 		Name: "policy", Aliases: []string{"/models/policy"}, Window: 512, Vocabulary: 320, Tokens: tokens, Template: template,
-		Stop: []int{319, 316}, Wording: chat.Goal{Wording: chat.Paper, Decimals: 1}, Tokenizer: map[string]any{"eos_token": "<|eot_id|>"},
+		Stop: []int{319, 316}, Wording: chat.Goal{Wording: chat.Paper, Decimals: 1}, Low: 1, High: 10, Tokenizer: map[string]any{"eos_token": "<|eot_id|>"},
 	}
 	if change != nil {
 		change(&p)
@@ -126,20 +127,6 @@ func served(t *testing.T, says []string, change func(*Policy), fn func(p *parrot
 	h := httptest.NewServer(f.Handler())
 	defer h.Close()
 	fn(e, h.URL)
-}
-
-func ask(t *testing.T, url, body string) (int, string) {
-	t.Helper()
-	r, err := http.Post(url, "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.StatusCode, string(text)
 }
 
 // parsed is an answer as a client reads it.
@@ -210,7 +197,7 @@ const hello = `"messages":[{"role":"user","content":"hello"}]`
 func TestChat(t *testing.T) {
 	served(t, []string{"it is a fox.<|eot_id|>", "no naïve fox here, it is a long answer"}, nil, func(e *parrot, url string) {
 		url += "/v1/chat/completions"
-		got := read(t, 200, second(ask(t, url, `{"model":"policy",`+hello+`,"n":2,"max_completion_tokens":20,"logprobs":true,"top_logprobs":2,"seed":7,"return_token_ids":true,"temperature":0.5,"stop":"###"}`)))
+		got := read(t, 200, second(webtest.Ask(t, url, `{"model":"policy",`+hello+`,"n":2,"max_completion_tokens":20,"logprobs":true,"top_logprobs":2,"seed":7,"return_token_ids":true,"temperature":0.5,"stop":"###"}`)))
 		if got.Object != "chat.completion" || got.Model != "policy" || !strings.HasPrefix(got.ID, "chatcmpl-") || len(got.Choices) != 2 {
 			t.Fatalf("%+v", got)
 		}
@@ -261,8 +248,8 @@ func TestStream(t *testing.T) {
 			{"/v1/completions", `"prompt":[1,2,3],"max_tokens":3`},
 		} {
 			body := `{"seed":1,` + tt.body
-			whole := read(t, 200, second(ask(t, url+tt.path, body+"}")))
-			status, text := ask(t, url+tt.path, body+`,"stream":true,"stream_options":{"include_usage":true}}`)
+			whole := read(t, 200, second(webtest.Ask(t, url+tt.path, body+"}")))
+			status, text := webtest.Ask(t, url+tt.path, body+`,"stream":true,"stream_options":{"include_usage":true}}`)
 			events := eventsOf(t, status, text)
 			last := events[len(events)-1]
 			if strings.Count(text, `"usage":null`) != len(events)-1 {
@@ -303,7 +290,7 @@ func TestStream(t *testing.T) {
 // TestSettings: each comes to the engine as it is meant.
 func TestSettings(t *testing.T) {
 	served(t, []string{"it is<|eot_id|>"}, nil, func(e *parrot, url string) {
-		ask(t, url+"/v1/completions", `{"prompt":[1],"max_tokens":9,"min_tokens":2,"logit_bias":{"7":-100,"319":2.5},"min_p":0.1,"top_k":4,"repetition_penalty":1.2,"ignore_eos":true,"stop_token_ids":[7]}`)
+		webtest.Ask(t, url+"/v1/completions", `{"prompt":[1],"max_tokens":9,"min_tokens":2,"logit_bias":{"7":-100,"319":2.5},"min_p":0.1,"top_k":4,"repetition_penalty":1.2,"ignore_eos":true,"stop_token_ids":[7]}`)
 		got := e.asked[0]
 		got.Seed = 0
 		want := Generation{
@@ -327,7 +314,7 @@ func TestStopReason(t *testing.T) {
 			{`"max_tokens":9,"stop":"###"`, `"finish_reason":"stop","stop_reason":"###"`},
 		} {
 			for _, stream := range []string{"", `,"stream":true`} {
-				if got := second(ask(t, url+"/v1/completions", `{"prompt":[1],`+tt.body+stream+`}`)); !strings.Contains(got, tt.want) {
+				if got := second(webtest.Ask(t, url+"/v1/completions", `{"prompt":[1],`+tt.body+stream+`}`)); !strings.Contains(got, tt.want) {
 					t.Errorf("%s%s: %s, want %s", tt.body, stream, got, tt.want)
 				}
 			}
@@ -341,7 +328,7 @@ func TestEcho(t *testing.T) {
 		url += "/v1/completions"
 		const body = `{"prompt":[[54,3,9,20],[5,6]],"temperature":0,"logprobs":1,"seed":1234,"echo":true,"max_tokens":`
 		for limit := range 2 {
-			got := read(t, 200, second(ask(t, url, fmt.Sprint(body, limit, "}"))))
+			got := read(t, 200, second(webtest.Ask(t, url, fmt.Sprint(body, limit, "}"))))
 			if len(got.Choices) != 2 {
 				t.Fatalf("%+v", got)
 			}
@@ -361,19 +348,19 @@ func TestEcho(t *testing.T) {
 				}
 			}
 		}
-		single := read(t, 200, second(ask(t, url, `{"prompt":[54],"echo":true,"max_tokens":1,"logprobs":1}`)))
+		single := read(t, 200, second(webtest.Ask(t, url, `{"prompt":[54],"echo":true,"max_tokens":1,"logprobs":1}`)))
 		if l := single.Choices[0].Logprobs; single.Choices[0].Text != "Wx" || len(l.Token) != 2 || l.Token[0] != nil || l.Token[1] == nil {
 			t.Errorf("a prompt of one token: %+v", single)
 		}
-		got := read(t, 200, second(ask(t, url, `{"prompt":"W<|eot_id|>","echo":true,"max_tokens":0}`)))
+		got := read(t, 200, second(webtest.Ask(t, url, `{"prompt":"W<|eot_id|>","echo":true,"max_tokens":0}`)))
 		if c := got.Choices[0]; c.Text != "W<|eot_id|>" || *c.Finish != "length" || *got.Usage != (usage{2, 0, 2}) {
 			t.Errorf("%+v", got)
 		}
-		got = read(t, 200, second(ask(t, url, `{"prompt":"W","max_tokens":1,"return_token_ids":true}`)))
+		got = read(t, 200, second(webtest.Ask(t, url, `{"prompt":"W","max_tokens":1,"return_token_ids":true}`)))
 		if c := got.Choices[0]; !slices.Equal(c.Prompt, []int32{315, 54}) || c.Text != "x" {
 			t.Errorf("a text gets the tokenizer's own tokens: %+v", got)
 		}
-		got = read(t, 200, second(ask(t, url, `{"prompt":[5,6,7],"max_tokens":1,"logprobs":3,"return_tokens_as_token_ids":true}`)))
+		got = read(t, 200, second(webtest.Ask(t, url, `{"prompt":[5,6,7],"max_tokens":1,"logprobs":3,"return_tokens_as_token_ids":true}`)))
 		if l := got.Choices[0].Logprobs; l.Tokens[0] != "token_id:87" || l.Top[0]["token_id:2"] != -2 {
 			t.Errorf("%+v", l)
 		}
@@ -394,7 +381,7 @@ func TestGoal(t *testing.T) {
 		{"by name", `{"helpfulness":9,"honesty":3}`, three, []float64{3, 9}}, {"preset", "null", preset, []float64{9}}, {"over the preset", "2", preset, []float64{2}},
 	} {
 		served(t, []string{"x<|eot_id|>"}, tt.change, func(e *parrot, url string) {
-			ask(t, url+"/v1/chat/completions", `{"goal":`+tt.goal+`,`+hello+`}`)
+			webtest.Ask(t, url+"/v1/chat/completions", `{"goal":`+tt.goal+`,`+hello+`}`)
 			template, err := chat.Load(os.DirFS(policyDir))
 			if err != nil {
 				t.Fatal(err)
@@ -457,6 +444,8 @@ func TestRefuses(t *testing.T) {
 			{"null among ids", text, `{"prompt":[1,null]}`, 400, "prompt", "want a text"},
 			{"null among lists", text, `{"prompt":[[1],null]}`, 400, "prompt", "want a text"},
 			{"null among texts", text, `{"prompt":["a",null]}`, 400, "prompt", "want a text"},
+			{"no content", talk, `{"messages":[{"role":"user"}]}`, 400, "messages", "message 0: its content is missing"},
+			{"null as content", talk, `{"messages":[{"role":"user","content":null}]}`, 400, "messages", "message 0: its content is missing"},
 			{"empty text", text, `{"prompt":"","add_special_tokens":false}`, 400, "prompt", "has no tokens"},
 			{"empty ids", text, `{"prompt":[[1],[]]}`, 400, "prompt", "prompt 1 has no tokens"},
 			{"mixed", text, `{"prompt":[1,"a"]}`, 400, "prompt", "want a text"},
@@ -466,6 +455,8 @@ func TestRefuses(t *testing.T) {
 			{"goal of a completion", text, `{"prompt":[1],"goal":10}`, 400, "goal", "use /v1/chat/completions"},
 			{"goal of text", talk, `{` + hello + `,"goal":"10"}`, 400, "goal", "want a number"},
 			{"two goals", talk, `{` + hello + `,"goal":[1,2]}`, 400, "goal", "want 1 numbers, got 2"},
+			{"goal off the scale", talk, `{` + hello + `,"goal":99}`, 400, "goal", "99 is off the scale of scores: want 1 to 10"},
+			{"goal below the scale, by name", talk, `{` + hello + `,"goal":{"score":0.99}}`, 400, "goal", "off the scale"},
 			{"goal of another name", talk, `{` + hello + `,"goal":{"beauty":2}}`, 400, "goal", "a number for each of score"},
 			{"infinite goal", talk, `{` + hello + `,"goal":1e999}`, 400, "goal", "want a number"},
 			{"presence", talk, `{` + hello + `,"presence_penalty":0.5}`, 400, "presence_penalty", "does not support"},
@@ -486,7 +477,7 @@ func TestRefuses(t *testing.T) {
 			{"tokenize nothing", "/tokenize", `{}`, 400, "", "one of prompt and messages"},
 			{"detokenize", "/detokenize", `{"tokens":[400]}`, 400, "tokens", "no token 400"},
 		} {
-			status, got := ask(t, url+tt.path, tt.body)
+			status, got := webtest.Ask(t, url+tt.path, tt.body)
 			var p parsed
 			if err := json.Unmarshal([]byte(got), &p); err != nil || p.Error == nil {
 				t.Errorf("%s: %d %s: %v", tt.name, status, got, err)
@@ -505,12 +496,12 @@ func TestRefuses(t *testing.T) {
 			`"store":true,"metadata":{"a":"b"},"service_tier":"auto","modalities":["text"],"length_penalty":1,"guided_json":null,"tool_choice":"none","stream_options":null`,
 			`"model":"/models/policy","stop":null,"seed":null,"top_k":-1,"max_tokens":null,"goal":null`, `"model":""`,
 		} {
-			read(t, 200, second(ask(t, url+talk, `{`+hello+`,`+body+`}`)))
+			read(t, 200, second(webtest.Ask(t, url+talk, `{`+hello+`,`+body+`}`)))
 		}
-		read(t, 200, second(ask(t, url+talk, `{"messages":[{"role":"developer","content":"be brief"},{"role":"user","content":[{"type":"text","text":"hello"}]}]}`)))
+		read(t, 200, second(webtest.Ask(t, url+talk, `{"messages":[{"role":"developer","content":"be brief"},{"role":"user","content":[{"type":"text","text":"hello"}]}]}`)))
 	})
 	served(t, []string{"x"}, func(p *Policy) { p.Template = nil }, func(_ *parrot, url string) {
-		if status, text := ask(t, url+"/v1/chat/completions", `{`+hello+`}`); status != 400 || !strings.Contains(text, "no chat template") {
+		if status, text := webtest.Ask(t, url+"/v1/chat/completions", `{`+hello+`}`); status != 400 || !strings.Contains(text, "no chat template") {
 			t.Errorf("%d %s", status, text)
 		}
 	})
@@ -524,11 +515,11 @@ func TestEngineFails(t *testing.T) {
 	}{{ErrClosed, 503}, {ErrFull, 429}, {errors.New("no memory"), 500}, {&web.Error{Status: 400, Err: errors.New("too long")}, 400}} {
 		served(t, []string{"x y z<|eot_id|>"}, nil, func(e *parrot, url string) {
 			e.fail, e.after = tt.fail, 2
-			status, text := ask(t, url+"/v1/chat/completions", `{`+hello+`}`)
+			status, text := webtest.Ask(t, url+"/v1/chat/completions", `{`+hello+`}`)
 			if status != tt.status || !strings.Contains(text, tt.fail.Error()) {
 				t.Errorf("%v: %d %s", tt.fail, status, text)
 			}
-			status, text = ask(t, url+"/v1/completions", `{"prompt":[1],"stream":true}`)
+			status, text = webtest.Ask(t, url+"/v1/completions", `{"prompt":[1],"stream":true}`)
 			if status != 200 || !strings.Contains(text, `data: {"error":{`) || strings.Contains(text, "[DONE]") {
 				t.Errorf("%v, streamed: %d %s", tt.fail, status, text)
 			}
@@ -572,17 +563,17 @@ func TestTokens(t *testing.T) {
 			{"/detokenize", `{"tokens":[315,54,319]}`, `{"prompt":"<|begin_of_text|>W<|eot_id|>"}`},
 			{"/detokenize", `{"tokens":[]}`, `{"prompt":""}`},
 		} {
-			if status, got := ask(t, url+tt.path, tt.body); status != 200 || strings.TrimSpace(got) != strings.NewReplacer("<", `\u003c`, ">", `\u003e`).Replace(tt.want) {
+			if status, got := webtest.Ask(t, url+tt.path, tt.body); status != 200 || strings.TrimSpace(got) != strings.NewReplacer("<", `\u003c`, ">", `\u003e`).Replace(tt.want) {
 				t.Errorf("%s: %d %s, want %s", tt.body, status, got, tt.want)
 			}
 		}
 		var whole, open struct{ Tokens []int32 }
-		json.Unmarshal([]byte(second(ask(t, url+"/tokenize", `{`+hello+`}`))), &whole)
-		json.Unmarshal([]byte(second(ask(t, url+"/tokenize", `{`+hello+`,"add_generation_prompt":false}`))), &open)
+		json.Unmarshal([]byte(second(webtest.Ask(t, url+"/tokenize", `{`+hello+`}`))), &whole)
+		json.Unmarshal([]byte(second(webtest.Ask(t, url+"/tokenize", `{`+hello+`,"add_generation_prompt":false}`))), &open)
 		if len(open.Tokens) == 0 || len(whole.Tokens) <= len(open.Tokens) || !slices.Equal(whole.Tokens[:len(open.Tokens)], open.Tokens) {
 			t.Errorf("%v and %v", whole, open)
 		}
-		for path, want := range map[string]string{"/v1/models": `"id":"policy"`, "/v1/models/policy": `"max_model_len":512,"object":"model"`,
+		for path, want := range map[string]string{"/v1/models": `"id":"policy"`, "/v1/models/": `"object":"list"`, "/v1/models/policy": `"max_model_len":512,"object":"model"`,
 			"/v1/models/gpt-4": `"code":"model_not_found"`, "/tokenizer_info": `"eos_token":`, "/metrics": "radpo_responses_waiting 2\n", "/health": `"ok"`} {
 			r, err := http.Get(url + path)
 			if err != nil {

@@ -23,6 +23,8 @@ type Policy struct {
 	Template   *chat.Template // nil: the model has none, and does not chat
 	Stop       []int          // ids that end a response
 	Wording    chat.Goal      // of goals
+	Low, High  float64        // bounds of their numbers
+	Plain      bool           // it was trained without goals, which are refused
 	Goal       []float64      // that chats ask for when their request does not say; empty: none
 	Tokenizer  map[string]any // members of /tokenizer_info
 	Created    time.Time
@@ -59,6 +61,7 @@ func Serve(f *web.Frame, p Policy, e Engine) {
 	m.Gauge("radpo_responses_waiting", "Responses that wait for a place.", func() float64 { return float64(e.Load().Waiting) })
 	m.Gauge("radpo_cache_use_ratio", "Share of the cache in use.", func() float64 { return e.Load().Cache })
 	f.Get("/v1/models", v.models)
+	f.Get("/v1/models/{$}", v.models)
 	f.Get("/v1/models/{id...}", v.model)
 	f.Get("/tokenizer_info", func(*http.Request) (any, error) { return p.Tokenizer, nil })
 	f.Post("/v1/completions", v.completions)

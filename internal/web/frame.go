@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -17,6 +18,7 @@ import (
 // Limits of a request.
 const (
 	maxBody   = 8 << 20
+	maxRefuse = 128 << 20 // of a body that is too long, read so that its sender hears of it
 	maxHeader = 64 << 10
 )
 
@@ -66,9 +68,26 @@ func NewFrame(places int, where string) *Frame {
 		m.write(w)
 	}))
 	f.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, &Error{Status: http.StatusNotFound, Err: fmt.Errorf("there is no %.20s %.100q here; see %s --help", r.Method, r.URL.Path, where)})
+		e := &Error{Status: http.StatusNotFound, Err: fmt.Errorf("there is no %.20s %.100q here; see %s --help", r.Method, r.URL.Path, where)}
+		if allowed := f.methods(r); len(allowed) > 0 {
+			e.Status = http.StatusMethodNotAllowed
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+		}
+		fail(w, e)
 	})
 	return f
+}
+
+// methods are those that r's path has.
+func (f *Frame) methods(r *http.Request) (have []string) {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := *r
+		other.Method = method
+		if _, route := f.mux.Handler(&other); route != "/" {
+			have = append(have, method)
+		}
+	}
+	return have
 }
 
 // Get serves what fn returns.
@@ -109,6 +128,7 @@ func (f *Frame) answer(w http.ResponseWriter, r *http.Request, h Handler) (any, 
 	http.NewResponseController(w).SetReadDeadline(time.Now().Add(f.times.body)) // until the body has come
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+		io.CopyN(io.Discard, r.Body, maxRefuse)
 		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Err: fmt.Errorf("the body is longer than %d bytes", maxBody)}
 	} else if err != nil {
 		w.Header().Set("Connection", "close")
@@ -149,7 +169,11 @@ func (f *Frame) guarded(next http.HandlerFunc) http.HandlerFunc {
 
 // Handler serves the routes.
 func (f *Frame) Handler() http.Handler {
-	routes := http.NewCrossOriginProtection().Handler(f.mux)
+	origins := http.NewCrossOriginProtection()
+	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fail(w, &Error{Status: http.StatusForbidden, Err: errors.New("this server answers no page of another origin")})
+	}))
+	routes := origins.Handler(f.mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, route := f.mux.Handler(r)
 		if route == "/" {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"radpo/internal/web/webtest"
 )
 
 // serving runs fn beside f on a free port of this machine.
@@ -33,36 +35,6 @@ func serving(t *testing.T, f *Frame, fn func(url string)) {
 	if err := f.Serve(ctx, l, func(stop <-chan struct{}) { <-stop }); err != nil {
 		t.Error(err)
 	}
-}
-
-// ask posts body, or gets where it is empty.
-func ask(t *testing.T, url, body string, headers ...string) (int, string) {
-	t.Helper()
-	method := http.MethodPost
-	if body == "" {
-		method = http.MethodGet
-	}
-	q, err := http.NewRequest(method, url, strings.NewReader(body))
-	if err != nil {
-		t.Error(err)
-		return 0, ""
-	}
-	for i := 0; i < len(headers); i += 2 {
-		if q.Header.Set(headers[i], headers[i+1]); headers[i] == "Host" {
-			q.Host = headers[i+1]
-		}
-	}
-	r, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Error(err)
-		return 0, ""
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Error(err)
-	}
-	return r.StatusCode, string(text)
 }
 
 func echo(_ http.ResponseWriter, _ *http.Request, body []byte) (any, error) { return string(body), nil }
@@ -93,16 +65,16 @@ func TestFrame(t *testing.T) {
 			{"no bearer", "/echo", "hello", []string{"Authorization", "the-key"}, 401, "the key is missing or wrong"},
 			{"another name", "/echo", "hello", append([]string{"Host", "evil.example"}, key...), 403, "localhost alone"},
 			{"localhost", "/echo", "hello", append([]string{"Host", "localhost:1"}, key...), 200, "hello"},
-			{"another site", "/echo", "hello", append([]string{"Origin", "https://evil.example"}, key...), 403, "cross-origin"},
+			{"another site", "/echo", "hello", append([]string{"Origin", "https://evil.example"}, key...), 403, "another origin"},
 			{"metrics need the key", "/metrics", "", nil, 401, "the key"},
 			{"elsewhere", "/v2", "hello", key, 404, "there is no POST"},
-			{"get", "/echo", "", key, 404, "there is no GET"},
+			{"get", "/echo", "", key, 405, "there is no GET"},
 			{"not UTF-8", "/echo", "\xff", key, 400, "not UTF-8"},
-			{"too large", "/echo", strings.Repeat(" ", maxBody+1), key, 413, "longer than 8388608 bytes"},
+			{"too large", "/echo", strings.Repeat(" ", 4*maxBody), key, 413, "longer than 8388608 bytes"},
 			{"a panic", "/panic", "x", key, 500, "its log says how"},
 			{"a fault", "/wrong", "x", key, 400, `{"error":{"code":400,"message":"n: want 1","param":"n","type":"invalid_request_error"}}`},
 		} {
-			status, text := ask(t, url+tt.path, tt.body, tt.headers...)
+			status, text := webtest.Ask(t, url+tt.path, tt.body, tt.headers...)
 			if status != tt.status || !strings.Contains(text, tt.want) || strings.Contains(text, "the-key") {
 				t.Errorf("%s: %d %.300s, want %d %s", tt.name, status, text, tt.status, tt.want)
 			}
@@ -116,10 +88,10 @@ func TestFrame(t *testing.T) {
 				t.Error("an answer that failed in the middle looks whole")
 			}
 		}
-		_, text := ask(t, url+"/metrics", "", key...)
+		_, text := webtest.Ask(t, url+"/metrics", "", key...)
 		for _, want := range []string{
 			`radpo_requests_total{path="POST /echo",status="200"} 2`, `radpo_requests_total{path="POST /panic",status="500"} 1`,
-			`radpo_requests_total{path="other",status="404"} 2`, `radpo_request_seconds_count `, "radpo_requests_open 0",
+			`radpo_requests_total{path="other",status="404"} 1`, `radpo_requests_total{path="other",status="405"} 1`, `radpo_request_seconds_count `, "radpo_requests_open 0",
 			"# TYPE radpo_request_seconds histogram", `radpo_request_seconds_bucket{le="+Inf"} `,
 		} {
 			if !strings.Contains(text, want) {
@@ -148,7 +120,7 @@ func TestPlaces(t *testing.T) {
 	serving(t, f, func(url string) {
 		var all sync.WaitGroup
 		all.Go(func() {
-			if status, _ := ask(t, url+"/wait", "x"); status != 200 {
+			if status, _ := webtest.Ask(t, url+"/wait", "x"); status != 200 {
 				t.Errorf("the first: %d", status)
 			}
 		})
@@ -161,7 +133,7 @@ func TestPlaces(t *testing.T) {
 		}
 		close(leave)
 		all.Wait()
-		if status, _ := ask(t, url+"/echo", "x"); status != 200 {
+		if status, _ := webtest.Ask(t, url+"/echo", "x"); status != 200 {
 			t.Errorf("an empty server: %d", status)
 		}
 	})
@@ -183,7 +155,7 @@ func TestSlowClients(t *testing.T) {
 		return nil, r.Context().Err()
 	})
 	serving(t, f, func(url string) {
-		if status, text := ask(t, url+"/slow", "x"); status != 200 {
+		if status, text := webtest.Ask(t, url+"/slow", "x"); status != 200 {
 			t.Errorf("a slow answer: %d %s", status, text)
 		}
 		for _, request := range []string{"POST /slow HTTP/1.1\r\nHost: localhost\r\nX-", "POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc"} {
@@ -229,7 +201,7 @@ func TestStops(t *testing.T) {
 	var all sync.WaitGroup
 	serving(t, f, func(url string) {
 		all.Go(func() {
-			if status, text := ask(t, url+"/wait", "short"); status != 200 {
+			if status, text := webtest.Ask(t, url+"/wait", "short"); status != 200 {
 				t.Errorf("%d %s", status, text)
 			}
 		})

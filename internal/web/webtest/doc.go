@@ -1,0 +1,2 @@
+// Package webtest asks servers in tests. Only tests import it.
+package webtest
