@@ -174,7 +174,8 @@ func (c Config) ranges() Errors {
 		"dpo.optimizer %s does not read it", c.DPO.Optimizer)
 	fail(c.DPO.LoRA.Rank > 0 && c.DPO.EMA > 0, "dpo.ema", "there is no average of weights with dpo.lora: set it to 0")
 	fail(c.DPO.LoRA.Rank > 0 && len(c.DPO.LoRA.Targets) == 0, "dpo.lora.targets", "names no layer, such as q_proj or all-linear")
-	fail(c.DPO.Reference == "ema" && c.DPO.EMA == 0, "dpo.reference", "ema needs the average of weights that dpo.ema keeps, such as 0.99")
+	fail(c.DPO.LoRA.Rank > 0 && c.DPO.Reference == "ema", "dpo.reference", "ema is no choice with dpo.lora, of which no average is kept: previous is the last adapter, base the model")
+	fail(c.DPO.LoRA.Rank == 0 && c.DPO.Reference == "ema" && c.DPO.EMA == 0, "dpo.reference", "ema needs the average of weights that dpo.ema keeps, such as 0.99")
 	fail(c.Scale.Low >= c.Scale.High, "scale.low", "%v is not below scale.high, %v", c.Scale.Low, c.Scale.High)
 	fail(c.Scale.Fixed() && c.Scale.Scope == "per-prompt", "scale.scope", "per-prompt has no use: scale.method %s is the same for every prompt", c.Scale.Method)
 	fail(c.DPO.MaxPromptLength >= c.DPO.MaxLength, "dpo.max_prompt_length",

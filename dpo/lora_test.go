@@ -1,6 +1,7 @@
 package dpo
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"radpo/internal/golden"
 	"radpo/internal/hf"
 	"radpo/internal/model"
+	"radpo/internal/table"
 	"radpo/internal/torch"
 )
 
@@ -81,4 +83,69 @@ func TestLoRAStage(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dirs["policy"], "config.json")); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestLoRAReference: the reference that reads a trained policy is the base with
+// the adapter on, the one that reads the base is the adapter off; and a training
+// begins at ln 2 where it starts from its reference, and nowhere else.
+func TestLoRAReference(t *testing.T) {
+	data := write(t, pairs(t))
+	plan := stages(data, 1000)
+	c := plan[3].Config.(TrainConfig)
+	c.LoRA = configs.LoRA{Rank: 4, Alpha: 32, Targets: []string{"all-linear"}}
+	plan[3] = Train.With(c, "policy", "model", "refs", "pairs")
+	plan = append(plan, Refs.With(refsConfig(c.DPO), "refs-on", "policy", "pairs"))
+	c.Seed, c.Epochs = 1, 1
+	for name, reads := range map[string][2]string{"off-off": {"model", "refs"}, "on-on": {"policy", "refs-on"}, "on-off": {"policy", "refs"}, "off-on": {"model", "refs-on"}} {
+		plan = append(plan, Train.With(c, name, reads[0], reads[1], "pairs"))
+	}
+	dirs, err := made(t, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, same := range map[string]bool{"off-off": true, "on-on": true, "on-off": false, "off-on": false} {
+		steps, err := readMetrics(filepath.Join(dirs[name], MetricsFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := steps[0].Loss; near(got, math.Ln2, 1e-6) != same {
+			t.Errorf("started and referred with the adapter %s, the first loss is %v", name, got)
+		}
+	}
+	for refs, adapted := range map[string]bool{"refs": false, "refs-on": true} {
+		want := unmerged(t, data, filepath.Join(dirs["policy"], AdapterFolder), adapted)
+		got := slices.Clone(want)
+		if err := attach(got, dirs[refs]); err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range want {
+			if g := got[i]; !near(float64(g.refChosen), float64(w.refChosen), 1e-5) || !near(float64(g.refRejected), float64(w.refRejected), 1e-5) {
+				t.Errorf("%s: pair %s has %v and %v, want %v and %v", refs, w.id, g.refChosen, g.refRejected, w.refChosen, w.refRejected)
+			}
+		}
+	}
+}
+
+// unmerged is the rows of data with the log-probabilities of the start, the
+// adapter beside its weights or off.
+func unmerged(t *testing.T, data, adapter string, on bool) (rows []row) {
+	t.Helper()
+	f, err := hf.Open(adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = withPolicy(t.Context(), "testdata/policy", "float32", "cpu", false, func(s *torch.Scope, _ *hf.Folder, p model.Policy) error {
+		if rows, _, err = readRows(table.ReadPairs(data), 40, false); err == nil && on {
+			_, err = model.OpenLoRA(s, p, f)
+		}
+		if err != nil {
+			return err
+		}
+		return reference(t.Context(), s, p, rows, refsConfig(goldenConfig()), nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }

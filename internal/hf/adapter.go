@@ -77,9 +77,10 @@ func matches(pattern, layer string) bool {
 }
 
 // adapterNotes are keys that change nothing of what an adapter computes, or
-// only which layers have tensors.
+// only which layers have tensors. PEFT turns fan_in_fan_out off for linear
+// layers.
 var adapterNotes = []string{
-	"auto_mapping", "corda_config", "eva_config", "inference_mode", "loftq_config", "lora_dropout", "megatron_core",
+	"auto_mapping", "corda_config", "eva_config", "fan_in_fan_out", "inference_mode", "loftq_config", "lora_dropout", "megatron_core",
 	"peft_version", "qalora_group_size", "task_type", "exclude_modules", "layers_to_transform", "layers_pattern",
 }
 
@@ -213,7 +214,7 @@ func parseAdapter(text []byte) (Adapter, error) {
 		read := slices.Contains([]string{"base_model_name_or_path", "r", "lora_alpha", "use_rslora", "target_modules", "peft_type", "bias", "init_lora_weights",
 			"rank_pattern", "alpha_pattern", "revision"}, key)
 		if !read && !slices.Contains(adapterNotes, key) && !isOff(raw) {
-			k.fault(key, fmt.Errorf("%.60s is not supported here", raw))
+			k.fault(key, fmt.Errorf("%.60s is not supported here", compact(raw)))
 		}
 	}
 	return a, errors.Join(k.faults...)
@@ -243,11 +244,16 @@ func (k *keys) patterns(key string) (out []Pattern) {
 
 // isOff says whether a JSON value is null, false, zero or empty.
 func isOff(raw json.RawMessage) bool {
-	var compact bytes.Buffer
-	if json.Compact(&compact, raw) != nil {
-		return false
+	return slices.Contains([]string{"null", "false", "0", "0.0", `""`, "{}", "[]"}, compact(raw))
+}
+
+// compact is a JSON value in one line.
+func compact(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return string(raw)
 	}
-	return slices.Contains([]string{"null", "false", "0", "0.0", `""`, "{}", "[]"}, compact.String())
+	return b.String()
 }
 
 // SaveAdapter writes a new folder that PEFT loads.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -24,18 +25,24 @@ type namedLinear struct {
 }
 
 // targets are the linear layers of m that a names. An entry that names none is
-// an error.
+// an error, and so is a head that is the embedding.
 func targets(m any, a hf.Adapter) ([]namedLinear, error) {
 	var out []namedLinear
-	met := map[string]bool{}
+	met, tied := map[string]bool{}, ""
 	walk(reflect.ValueOf(m), "", func(name string, l *nn.Linear) {
 		for _, t := range a.Targets {
 			met[t] = met[t] || hf.Names(t, name)
 		}
-		if a.Wants(name) && l.Weight.Shape != nil {
+		switch {
+		case a.Wants(name) && l.Weight.Shape != nil:
 			out = append(out, namedLinear{name, l})
+		case a.Wants(name):
+			tied = name
 		}
 	})
+	if tied != "" {
+		return nil, fmt.Errorf("%s is the embedding in this model (tie_word_embeddings), which LoRA cannot change here: take it from the targets", tied)
+	}
 	for _, t := range a.Targets {
 		if !met[t] && !a.Some {
 			return nil, fmt.Errorf("the model has no linear layer %q that LoRA could change", t)
@@ -46,8 +53,12 @@ func targets(m any, a hf.Adapter) ([]namedLinear, error) {
 
 // NewLoRA adds a change without effect to each of a's targets in p and lists
 // the factors, under PEFT's names: A uniform in ±1/√in by a draw of seed and the
-// layer's name, as PEFT starts, B zero.
+// layer's name, as PEFT starts, B zero. The head has none, since its gradient
+// would take all of the vocabulary.
 func NewLoRA(s *torch.Scope, p Policy, a hf.Adapter, seed int64) ([]Param, error) {
+	if a.Wants("lm_head") {
+		return nil, errors.New("LoRA changes the layers below lm_head: take that from the targets")
+	}
 	return adapt(p, a, nil, func(name string, w *nn.Weight) error {
 		if strings.HasSuffix(name, "lora_B.weight") {
 			w.Tensor = s.Zeros(torch.Float, w.Shape...)
@@ -77,18 +88,33 @@ func OpenLoRA(s *torch.Scope, m any, f *hf.Folder) ([]Param, error) {
 	for _, t := range tensors {
 		unused[t.Name] = t
 	}
+	take := func(name string, shape []int64) (t hf.Tensor, ok bool) {
+		t, ok = unused[name]
+		if _, known := torchTypes[t.DType]; !known || !slices.Equal(t.Shape, shape) {
+			return t, false
+		}
+		delete(unused, name)
+		return t, ok
+	}
 	skip := func(layer string) bool { // it is none of those that were changed
 		_, ok := unused[peftPrefix+layer+".lora_A.weight"]
 		return a.Some && !ok
 	}
 	params, err := adapt(m, a, skip, func(name string, w *nn.Weight) error {
-		t, ok := unused[name]
-		if _, known := torchTypes[t.DType]; !ok || !known || !slices.Equal(t.Shape, w.Shape) {
+		t, ok := take(name, w.Shape)
+		if !ok {
 			return fmt.Errorf("want a tensor %s of shape %v", name, w.Shape)
 		}
-		delete(unused, name)
 		w.Tensor = load(s, t, nn.Weight{Wide: true}, torch.Float, true)
 		return nil
+	})
+	walk(reflect.ValueOf(m), "", func(layer string, l *nn.Linear) {
+		if l.LoRA == nil {
+			return
+		}
+		if t, ok := take(peftPrefix+layer+".base_layer.weight", l.Weight.Shape); ok { // PEFT saves a head's own weight beside its change
+			l.Weight.Tensor = load(s, t, l.Weight, l.Weight.DType(), true)
+		}
 	})
 	for name := range unused {
 		if err == nil {

@@ -51,6 +51,28 @@ func TestLoRA(t *testing.T) {
 	}
 }
 
+// TestHeadAdapter: of an adapter whose targets have the head PEFT saves the
+// head's own weight too, which stands for the model's.
+func TestHeadAdapter(t *testing.T) {
+	const dir = "testdata/adapters/head"
+	ref := golden.Open(t, dir+"/golden.safetensors")
+	f, err := hf.OpenAdapted("testdata/llama3", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = torch.Run(t.Context(), torch.CPU, func(s *torch.Scope) error {
+		p, err := model.OpenPolicy(s, f, torch.Float, false)
+		if err == nil {
+			ref.Check("logits", logitsOf(s, p, ref), golden.F32)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func logitsOf(s *torch.Scope, p model.Policy, ref *golden.File) (got []float32) {
 	shape := ref.Shape("ids")
 	s.NoGrad(func(s *torch.Scope) {
@@ -136,10 +158,14 @@ print(sum(p.abs().sum().item() > 0 for n, p in m.named_parameters() if "lora_A" 
 }
 
 func TestLoRAWithoutLayer(t *testing.T) {
-	withPolicy(t, "testdata/llama3", torch.Float, false, func(s *torch.Scope, p model.Policy) {
-		_, err := model.NewLoRA(s, p, hf.Adapter{Rank: 1, Alpha: 1, Targets: []string{"q_proj", "query"}}, 1)
-		if err == nil || !strings.Contains(err.Error(), `no linear layer "query"`) {
-			t.Errorf("got %v", err)
-		}
-	})
+	for _, tt := range []struct{ target, want string }{
+		{"query", `no linear layer "query"`}, {"lm_head", "LoRA changes the layers below lm_head"},
+	} {
+		withPolicy(t, "testdata/llama3", torch.Float, false, func(s *torch.Scope, p model.Policy) {
+			_, err := model.NewLoRA(s, p, hf.Adapter{Rank: 1, Alpha: 1, Targets: []string{"q_proj", tt.target}}, 1)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: got %v", tt.target, err)
+			}
+		})
+	}
 }

@@ -33,6 +33,7 @@ RUNS = {
         r=3, lora_alpha=5, target_modules=r".*\.(q_proj|up_proj|down_proj)", exclude_modules=["layers.1.mlp.up_proj"],
         rank_pattern={"layers.0.self_attn.q_proj": 2, "q_proj": 4}, alpha_pattern={"down_proj": 9, r"layers\.\d\.mlp.*": 2},
     ),
+    "head": dict(r=2, lora_alpha=6, target_modules=["q_proj", "lm_head"]),  # PEFT saves the head's own weight too
 }
 
 
@@ -55,6 +56,8 @@ def main(name, settings):
     with torch.no_grad():
         for p in factors.values():
             p.copy_(0.3 * torch.randn(p.shape, generator=g))
+        if name == "head":  # as if more than the factors had been trained
+            model.base_model.model.lm_head.base_layer.weight.mul_(1.5)
     ids = record.ids(6, model.config.vocab_size, 2, 9)
     logits = model(ids).logits
     loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
