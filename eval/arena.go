@@ -152,7 +152,9 @@ type ArenaGame struct {
 
 // Counts reports whether the game has a verdict: files also have labels such as
 // [[A]], which are none.
-func (g *ArenaGame) Counts() bool { return g != nil && g.Score != nil && known(*g.Score) != "" }
+func (r ArenaRules) Counts(g *ArenaGame) bool {
+	return g != nil && g.Score != nil && r.known(*g.Score) != ""
+}
 
 // An ArenaJudgment is a line of model_judgment/JUDGE/*.jsonl, of either year.
 type ArenaJudgment struct {
@@ -208,13 +210,13 @@ func (r ArenaRules) Verdict(reply string) (label string, again bool) {
 		all := found(bracketed[0], reply)
 		slices.Sort(all)
 		if all = slices.Compact(all); len(all) == 1 {
-			return known(all[0]), false
+			return r.known(all[0]), false
 		}
 		return "", len(all) == 0
 	}
 	for _, pattern := range bracketed {
 		if all := found(pattern, strings.ToUpper(reply)); len(all) > 0 {
-			return known(all[len(all)-1]), false
+			return r.known(all[len(all)-1]), false
 		}
 	}
 	return "", false
@@ -228,9 +230,11 @@ func found(pattern *regexp.Regexp, reply string) []string {
 	return out
 }
 
-// known is a label that counts; others, such as [[A]], are none.
-func known(label string) string {
-	if labels[label] == (verdict{}) {
+// known is a label that counts; others, such as [[A]], are none. The labels that
+// the judge is told of count in either version, their mirror images in v2 alone.
+func (r ArenaRules) known(label string) string {
+	mirrored := strings.Contains(label, "<") || label == "B=A"
+	if labels[label] == (verdict{}) || mirrored && r == ArenaV01 {
 		return ""
 	}
 	return label
@@ -248,9 +252,18 @@ type battle struct {
 // battles are a judgment's games that count: v2 leaves a question out when
 // either game has no verdict, v0.1 only that game.
 func (r ArenaRules) battles(j ArenaJudgment) []battle {
+	out := r.decided(j)
+	if r == ArenaV2 && len(out) < len(j.Games) {
+		return nil
+	}
+	return out
+}
+
+// decided are a judgment's games that have a verdict.
+func (r ArenaRules) decided(j ArenaJudgment) []battle {
 	var out []battle
 	for i, g := range j.Games {
-		if !g.Counts() {
+		if !r.Counts(g) {
 			continue
 		}
 		v := labels[*g.Score]
@@ -258,9 +271,6 @@ func (r ArenaRules) battles(j ArenaJudgment) []battle {
 			v.score = 1 - v.score
 		}
 		out = append(out, battle{question: j.Key(), model: j.Model, score: v.score, weight: v.weight})
-	}
-	if r == ArenaV2 && len(out) < len(j.Games) {
-		return nil
 	}
 	return out
 }

@@ -53,7 +53,8 @@ func TestVerdict(t *testing.T) {
 		{"[A>B]", "", "A>B", true},
 		{"[a>b]", "", "A>B", true},
 		{"[[a>>b]]", "", "A>>B", true},
-		{"[[B<<A]]", "B<<A", "B<<A", false},
+		{"[[B<<A]]", "", "B<<A", false}, // v0.1 counts no mirrored label
+		{"[[B=A]]", "", "B=A", false},
 		{"[[A]]", "", "", false},
 		{"[[A>B", "", "", true},
 		{"[[ A>B ]]", "", "", true},

@@ -95,7 +95,7 @@ func (a Arena) score(model string) ArenaScore {
 		}
 		judge = j.Judge
 		i := Item{ID: ids.once(j.Key()), Cluster: j.Key(), Values: map[string]float64{}}
-		games := ArenaV01.battles(j) // with a verdict
+		games := a.Rules.decided(j)
 		i.Values["failed_games"] = float64(len(j.Games) - len(games))
 		if len(games) == 2 {
 			i.Values["inconsistent"] = math.Abs(sign(sign(games[0].score-0.5) - sign(games[1].score-0.5)))

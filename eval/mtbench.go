@@ -141,7 +141,7 @@ func (j MTJudgment) Check() error {
 		return errors.New("judge: is missing")
 	case j.Score == nil:
 		return errors.New("score: is missing")
-	case *j.Score != -1 && !(*j.Score >= 0 && *j.Score <= 100):
+	case *j.Score != -1 && !(*j.Score >= 0): // a judge may well write [2023], which upstream takes too
 		return fmt.Errorf("score: got %v, want a rating, or -1 where there is none", *j.Score)
 	case j.Turn != 1 && j.Turn != 2:
 		return fmt.Errorf("turn: got %d, want 1 or 2", j.Turn)

@@ -76,7 +76,7 @@ func (a ArenaHard) Do(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return &InputError{err}
 	}
-	warnArena(ctx, questions, in.Judgments)
+	a.warn(ctx, questions, in.Judgments)
 	var results []eval.Result
 	var items [][]eval.Item
 	for _, s := range scores {
@@ -92,13 +92,13 @@ func put[V any](m map[string]map[string]V, first, second string, v V) {
 	m[first][second] = v
 }
 
-func warnArena(ctx context.Context, questions []eval.ArenaQuestion, judgments []eval.ArenaJudgment) {
+func (a ArenaHard) warn(ctx context.Context, questions []eval.ArenaQuestion, judgments []eval.ArenaJudgment) {
 	null := 0
 	models := map[string]int{}
 	for _, j := range judgments {
 		models[j.Model]++
 		for _, g := range j.Games {
-			if !g.Counts() {
+			if !a.rules.Counts(g) {
 				null++
 			}
 		}

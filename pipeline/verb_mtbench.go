@@ -60,17 +60,23 @@ func (b MTBench) Do(ctx context.Context, w io.Writer) error {
 }
 
 func warnMTBench(ctx context.Context, questions []eval.MTQuestion, judgments []eval.MTJudgment) {
-	want, failed := 0, 0
+	want, failed, odd := 0, 0, 0
 	for _, q := range questions {
 		want += len(q.Turns)
 	}
 	for _, j := range judgments {
-		if *j.Score == -1 {
+		switch score := *j.Score; {
+		case score == -1:
 			failed++
+		case score < 1 || score > 10:
+			odd++
 		}
 	}
 	if len(judgments) != want {
 		zerolog.Ctx(ctx).Warn().Msgf("%d judgments of %d turns", len(judgments), want)
+	}
+	if odd > 0 {
+		zerolog.Ctx(ctx).Warn().Msgf("%d of %d ratings are not from 1 to 10 and count as they are, as upstream: look at what the judge said", odd, len(judgments))
 	}
 	if failed > 0 {
 		zerolog.Ctx(ctx).Warn().Msgf("%d of %d judgments have no rating: means leave them out", failed, len(judgments))

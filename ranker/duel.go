@@ -30,7 +30,8 @@ type Verdict struct {
 // Duels asks the judge of a configuration about each duel as AlpacaEval's
 // weighted judges are asked: one token, m or M, whose probabilities count; in an
 // order that [Switched] draws; and not at all about equal outputs, which tie. An
-// empty prompt is the built-in one, see [CheckDuelPrompt].
+// empty prompt is the built-in one, see [CheckDuelPrompt]. A duel that the judge
+// does not answer is an error, and with ranker.non_finite drop undecided.
 func Duels(ctx context.Context, c configs.Ranker, prompt string, duels []Duel, done func()) ([]Verdict, error) {
 	client, err := dial(c.Remote, chatPath)
 	if err != nil {
@@ -44,8 +45,9 @@ func Duels(ctx context.Context, c configs.Ranker, prompt string, duels []Duel, d
 	}
 	questions := parseChatML(prompt)
 	out := make([]Verdict, len(duels))
-	err = client.Each(ctx, len(duels), func(ctx context.Context, i int) (err error) {
+	err = askAll(ctx, client, c, len(duels), func(ctx context.Context, i int) (err error) {
 		if out[i], err = duels[i].ask(ctx, client, c.Remote.Model, questions); err != nil {
+			out[i].Preference = math.NaN()
 			return fmt.Errorf("%s: %w", duels[i].Name, err)
 		}
 		done()

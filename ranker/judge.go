@@ -70,8 +70,10 @@ type chatAnswer struct {
 
 type choice struct {
 	Message struct {
-		Content string `json:"content"`
+		Content string `json:"content"` // null where there is none
+		Refusal string `json:"refusal"`
 	} `json:"message"`
+	Finish   string    `json:"finish_reason"`
 	Logprobs *logprobs `json:"logprobs"`
 }
 

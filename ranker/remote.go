@@ -71,6 +71,7 @@ func dial(c configs.Remote, path string) (*remote.Client, error) {
 	client, err := remote.New(remote.Options{
 		URLs: c.URLs, Path: path, KeyEnv: c.KeyEnv, Concurrency: c.Concurrency,
 		Timeout: time.Duration(c.Timeout) * time.Second, Wait: firstWait, Cache: c.Cache,
+		Named: path == chatPath,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ranker.remote: %w", err)

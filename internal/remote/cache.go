@@ -15,20 +15,20 @@ import (
 // answer. A file that does not match its hash counts as absent.
 type cache struct{ dir string }
 
-// path is where the answer of url to body is.
-func (c cache) path(url string, body []byte) string {
+// path is where the answer of from to body is.
+func (c cache) path(from string, body []byte) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "POST\n%s\n", url)
+	fmt.Fprintf(h, "POST\n%s\n", from)
 	h.Write(body)
 	name := hex.EncodeToString(h.Sum(nil))
 	return filepath.Join(c.dir, name[:2], name)
 }
 
-func (c cache) get(url string, body []byte) ([]byte, bool) {
+func (c cache) get(from string, body []byte) ([]byte, bool) {
 	if c.dir == "" {
 		return nil, false
 	}
-	f, err := os.Open(c.path(url, body))
+	f, err := os.Open(c.path(from, body))
 	if err != nil {
 		return nil, false
 	}
@@ -39,11 +39,11 @@ func (c cache) get(url string, body []byte) ([]byte, bool) {
 }
 
 // put writes an answer whole or not at all, however many processes write it.
-func (c cache) put(url string, body, answer []byte) error {
+func (c cache) put(from string, body, answer []byte) error {
 	if c.dir == "" {
 		return nil
 	}
-	if err := c.write(c.path(url, body), answer); err != nil {
+	if err := c.write(c.path(from, body), answer); err != nil {
 		return fmt.Errorf("keep an answer: %w", err)
 	}
 	return nil

@@ -29,6 +29,9 @@ type Options struct {
 	Tries       int           // of a request; 0: as many as its failures are worth
 	Wait        time.Duration // before the second try; 0: half a second
 	Cache       string        // folder of answers; empty: none are kept
+	// Named says that requests name their model: an answer to one is kept
+	// whichever server gave it. Else it is that server's alone.
+	Named bool
 }
 
 // A Client posts requests. It is safe for many goroutines, and its cache for
@@ -41,6 +44,8 @@ type Client struct {
 	wait    time.Duration
 	tries   int
 	key     string
+	keyEnv  string
+	source  string // that answers are kept under; empty: the server's URL
 	servers *pool
 	cache   cache
 	places  chan struct{} // one taken for each request under way
@@ -55,9 +60,13 @@ func New(o Options) (*Client, error) {
 		timeout:     o.Timeout,
 		wait:        cmp.Or(o.Wait, firstWait),
 		tries:       o.Tries,
+		keyEnv:      o.KeyEnv,
 		cache:       cache{o.Cache},
 		places:      make(chan struct{}, o.Concurrency),
 		sleep:       sleep,
+	}
+	if o.Named {
+		c.source = o.Path
 	}
 	var err error
 	if c.key, err = readKey(o.KeyEnv); err != nil {
@@ -106,7 +115,8 @@ func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse
 // Post sends request as JSON and returns the answer, read as an A. Check says
 // what is wrong with one; nil takes any. What fails is tried up to eight
 // times when no answer came (a broken or cut connection, a time-out, 429, 5xx),
-// five times when a wrong one did, and once when the server refuses.
+// five times when a wrong one did, and once when the server refuses or what is
+// wrong is [Final].
 func Post[A any](ctx context.Context, c *Client, request any, check func(A) error) (A, error) {
 	body, err := encode(request)
 	if err != nil {
@@ -162,7 +172,7 @@ func ask[A any](ctx context.Context, c *Client, body []byte, check func(A) error
 // ask finds an answer to body that take accepts: a kept one, else a server's.
 func (c *Client) ask(ctx context.Context, body []byte, take func([]byte) error) error {
 	for _, s := range c.servers.all {
-		if kept, ok := c.cache.get(s.url, body); ok && take(kept) == nil {
+		if kept, ok := c.cache.get(cmp.Or(c.source, s.url), body); ok && take(kept) == nil {
 			return nil
 		}
 	}
@@ -182,6 +192,9 @@ func (c *Client) ask(ctx context.Context, body []byte, take func([]byte) error) 
 		if failure == nil {
 			if err := take(answer); err != nil {
 				failure = &Failure{kind: wrong, err: fmt.Errorf("the answer %w: %s", err, c.quote(answer))}
+				if errors.As(err, new(Final)) {
+					failure.kind = refused
+				}
 			}
 		}
 		if failure == nil {
@@ -227,10 +240,10 @@ func (c *Client) reach(ctx context.Context) (*server, error) {
 
 // keep stores an answer, unless a server has put the key into it.
 func (c *Client) keep(s *server, body, answer []byte) error {
-	if c.key != "" && bytes.Contains(answer, []byte(c.key)) {
+	if c.holdsKey(string(answer)) {
 		return nil
 	}
-	return c.cache.put(s.url, body, answer)
+	return c.cache.put(cmp.Or(c.source, s.url), body, answer)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

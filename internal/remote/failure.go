@@ -34,6 +34,11 @@ func (f *Failure) Unwrap() error { return f.err }
 // is false of an answer that was wrong and of a refusal.
 func (f *Failure) Silent() bool { return f.kind == silent }
 
+// Final is what is wrong with an answer that another try would not better.
+type Final string
+
+func (f Final) Error() string { return string(f) }
+
 // A kind of failure is how often it is worth a try.
 type kind int
 

@@ -1,8 +1,11 @@
 package remote
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -28,8 +31,8 @@ const most = 300
 // quote is the start of what a server said, on one line and without the key.
 func (c *Client) quote(body []byte) string {
 	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "�")), " ")
-	if c.key != "" {
-		text = strings.ReplaceAll(text, c.key, "…")
+	for _, form := range c.keyForms() {
+		text = strings.ReplaceAll(text, form, "…")
 	}
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -41,4 +44,18 @@ func (c *Client) quote(body []byte) string {
 		return string(r[:most]) + "…"
 	}
 	return text
+}
+
+// keyForms are the key as it is, in JSON and in a URL.
+func (c *Client) keyForms() []string {
+	if c.key == "" {
+		return nil
+	}
+	quoted, _ := json.Marshal(c.key) // a string always has a JSON form
+	inside := string(quoted[1 : len(quoted)-1])
+	return []string{c.key, inside, strings.ReplaceAll(inside, "/", `\/`), url.QueryEscape(c.key), url.PathEscape(c.key)}
+}
+
+func (c *Client) holdsKey(text string) bool {
+	return slices.ContainsFunc(c.keyForms(), func(form string) bool { return strings.Contains(text, form) })
 }

@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -353,6 +355,61 @@ func TestCacheIsShared(t *testing.T) {
 	all.Wait()
 	if files := list(t, c.dir); len(files) != 1 {
 		t.Errorf("left %v", files)
+	}
+}
+
+// TestKeyInOtherForms: a server that writes the key into JSON, a URL or its
+// status does not make it show.
+func TestKeyInOtherForms(t *testing.T) {
+	const key = `sk-"a/b+c\d`
+	t.Setenv("ODD_KEY", key)
+	for _, form := range []string{key, `sk-\"a/b+c\\d`, `sk-\"a\/b+c\\d`, url.QueryEscape(key), url.PathEscape(key)} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for n := 0; ; n++ {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				conn.Read(make([]byte, 4096))
+				if n%2 == 0 {
+					fmt.Fprintf(conn, "HTTP/1.1 401 %s\r\nConnection: close\r\n\r\n{\"error\": \"no: %s\"}", form, form)
+				} else {
+					fmt.Fprintf(conn, "%s\r\n\r\n", form)
+				}
+				conn.Close()
+			}
+		}()
+		for _, want := range []string{`401 …: {"error": "no: …"} (the key is that of the environment variable ODD_KEY)`, "malformed HTTP"} {
+			c, err := New(Options{URLs: []string{"http://" + l.Addr().String()}, KeyEnv: "ODD_KEY", Concurrency: 1, Timeout: time.Second, Tries: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = Post[reply](t.Context(), c, question{1}, nil); err == nil || strings.Contains(err.Error(), form) || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+	}
+}
+
+// TestNamed: an answer to a request that names its model is any server's, and
+// another way of asking is another question.
+func TestNamed(t *testing.T) {
+	s, count := serve(t, nil)
+	o := Options{Path: "/double", Cache: t.TempDir(), Named: true}
+	for _, tt := range []struct {
+		url, path string
+		requests  int64
+	}{{s.URL, "/double", 1}, {s.URL + "/elsewhere", "/double", 1}, {s.URL + "/", "/triple", 2}} {
+		o.URLs, o.Path = []string{tt.url}, tt.path
+		c, _ := client(t, o)
+		if _, err := Post(t.Context(), c, question{3}, doubled(3)); err != nil || count.Load() != tt.requests {
+			t.Errorf("%s: %v after %d requests, want %d", tt.url, err, count.Load(), tt.requests)
+		}
 	}
 }
 

@@ -60,7 +60,10 @@ func (c *Client) silence(err error) *Failure {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &Failure{kind: silent, err: fmt.Errorf("no answer within %v", c.timeout)}
 	}
-	return &Failure{kind: silent, err: bare(err)}
+	if err = bare(err); c.holdsKey(err.Error()) {
+		err = errors.New(c.quote([]byte(err.Error())))
+	}
+	return &Failure{kind: silent, err: err}
 }
 
 // bare is err without the URL that net/http puts in front.
@@ -74,12 +77,17 @@ func bare(err error) error {
 // judge is the failure that a status other than 200 stands for.
 func (c *Client) judge(r *http.Response, body []byte) *Failure {
 	status := r.StatusCode
-	f := &Failure{Status: status, kind: refused, err: fmt.Errorf("%s: %s", r.Status, c.quote(body))}
+	said := c.quote([]byte(r.Status))
+	f := &Failure{Status: status, kind: refused, err: fmt.Errorf("%s: %s", said, c.quote(body))}
 	switch {
+	case status == http.StatusUnauthorized && c.keyEnv == "":
+		f.err = fmt.Errorf("%w (no key is sent: key_env names the environment variable that has it)", f.err)
+	case status == http.StatusUnauthorized:
+		f.err = fmt.Errorf("%w (the key is that of the environment variable %s)", f.err, c.keyEnv)
 	case status == http.StatusTooManyRequests || status >= 500 && status != http.StatusNotImplemented:
 		f.kind, f.after = silent, retryAfter(r.Header, time.Now())
 	case status >= 300 && status < 400:
-		f.err = fmt.Errorf("%s: redirects are not followed; give the URL itself", r.Status)
+		f.err = fmt.Errorf("%s: redirects are not followed; give the URL itself", said)
 	}
 	return f
 }
