@@ -101,7 +101,11 @@ func differ(name string, left, right []Item) (Difference, bool) {
 	s := &sheet{seed: pairedSeed}
 	s.add(name, append(clusters, clusters...), difference(x, y))
 	d := Difference{Metric: name, First: stat.Mean(x, nil), Second: stat.Mean(y, nil), Value: s.rows[0].Value, SE: s.errors[0], N: int64(len(x))}
-	d.CI, d.Detectable = [2]float64{s.rows[0].Lo, s.rows[0].Hi}, detectable*d.SE
+	d.CI = [2]float64{s.rows[0].Lo, s.rows[0].Hi}
+	if constant(x, y) { // what the draws differ by is rounding
+		d.SE, d.CI = 0, [2]float64{d.Value, d.Value}
+	}
+	d.Detectable = detectable * d.SE
 	by := byCluster(clusters, x, y)
 	if len(by) == len(x) && zeroOrOne(x) && zeroOrOne(y) {
 		d.Test, d.P = "mcnemar", mcNemar(x, y)
@@ -109,6 +113,17 @@ func differ(name string, left, right []Item) (Difference, bool) {
 		d.Test, d.P = "sign-flip", signFlip(by)
 	}
 	return d, true
+}
+
+// constant reports whether x and y differ by the same everywhere, but for
+// rounding.
+func constant(x, y []float64) bool {
+	for i := range x {
+		if math.Abs((x[i]-y[i])-(x[0]-y[0])) > 1e-12*max(math.Abs(x[i]), math.Abs(y[i])) {
+			return false
+		}
+	}
+	return true
 }
 
 func zeroOrOne(x []float64) bool {

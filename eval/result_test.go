@@ -117,6 +117,9 @@ func TestPaired(t *testing.T) {
 	if math.Abs(d.P-2.0/32) > 0.01 {
 		t.Errorf("p %v, want about 1/16", d.P)
 	}
+	if p, err = Paired(runOf("s", 0.3, 0.7, 1.1), runOf("s", 0.1, 0.5, 0.9)); err != nil || p.Differences[0].SE != 0 || p.Differences[0].CI[0] != p.Differences[0].Value {
+		t.Errorf("a constant difference: %+v, %v", p, err)
+	}
 	for name, other := range map[string][]Item{
 		"compare runs of one benchmark": {{Benchmark: "other", Version: "1", ID: "q0", Values: map[string]float64{"s": 1}}},
 		"of bench 2":                    {{Benchmark: "bench", Version: "2", ID: "q0", Values: map[string]float64{"s": 1}}},

@@ -47,9 +47,6 @@ func (b Bench) Do(ctx context.Context, items, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if n := repeated(scored); n > 0 {
-		zerolog.Ctx(ctx).Warn().Msgf("%d questions have the subset and id of one before them", n)
-	}
 	report, err := eval.RewardBench(scored)
 	if err != nil {
 		return &InputError{err}
@@ -87,26 +84,31 @@ func (b Bench) Do(ctx context.Context, items, w io.Writer) error {
 	}{"RewardBench", name, report}))
 }
 
-// repeated counts questions that come again.
-func repeated(items []table.BenchItem) int {
-	seen, n := map[[2]string]bool{}, 0
+// onceEach refuses a question that comes again, which would count twice.
+func onceEach(items []table.BenchItem) error {
+	first := map[[2]string]string{}
 	for _, q := range items {
 		name := [2]string{q.Subset, q.ID}
-		if q.ID != "" && seen[name] {
-			n++
+		if at, again := first[name]; again && q.ID != "" {
+			return inputError("%s: question %s of subset %s again, as at %s: it would count twice", q.At, q.ID, q.Subset, at)
 		}
-		seen[name] = true
+		first[name] = q.At
 	}
-	return n
+	return nil
 }
 
 // scored is the questions with the scores of their answers, and whose they are.
 func (b Bench) scored(ctx context.Context) (items []table.BenchItem, name string, err error) {
 	if b.Scores != "" {
-		items, err = gathered(b.Scores, scoresShape, table.ReadBenchScores(b.Scores))
+		if items, err = gathered(b.Scores, scoresShape, table.ReadBenchScores(b.Scores)); err == nil {
+			err = onceEach(items)
+		}
 		return items, filepath.Base(b.Scores), err
 	}
-	if items, err = gathered(b.Data, benchShape, table.ReadBench(b.Data)); err != nil {
+	if items, err = gathered(b.Data, benchShape, table.ReadBench(b.Data)); err == nil {
+		err = onceEach(items)
+	}
+	if err != nil {
 		return nil, "", err
 	}
 	c := b.Config

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"radpo/augment"
+	"radpo/configs"
 	"radpo/internal/chat"
 	"radpo/internal/hf"
 	"radpo/internal/table"
@@ -64,10 +65,11 @@ func (a Alone) Given(ctx context.Context, input string) error {
 	if err != nil {
 		return err
 	}
-	c, render, encode, err := a.rendering()
+	plain, encode, err := a.rendering()
 	if err != nil {
 		return err
 	}
+	c, render := worded(*plain, a.Config)
 	maps, err := scale.Meta()
 	if err != nil {
 		return err
@@ -110,30 +112,37 @@ func (g Given) listed(err error) error {
 }
 
 // rendering is how rows are made: with the model's template and ids, or as
-// messages alone.
-func (a Alone) rendering() (augment.Config, *chat.Prompter, func(*table.Pair) error, error) {
-	c := (&loop{Config: a.Config}).pairing(1)
+// messages alone. The wording of goals is that of [worded].
+func (a Alone) rendering() (*chat.Prompter, func(*table.Pair) error, error) {
 	if a.Model == "" {
-		return c, &chat.Prompter{Goal: c.Wording}, func(*table.Pair) error { return nil }, nil
+		return &chat.Prompter{}, func(*table.Pair) error { return nil }, nil
 	}
 	path, err := resolveModel(a.Model, filepath.Join(workOf(a.Out), "builtin", "policy"), checkText)
 	if err != nil {
-		return c, nil, nil, &InputError{err}
+		return nil, nil, &InputError{err}
 	}
 	f, err := hf.Open(path)
 	if err != nil {
-		return c, nil, nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	text := text{folder: f}
 	template, tokens, err := text.chat()
-	render := &chat.Prompter{Template: template, Tokens: tokens, Goal: c.Wording, MaxTokens: c.MaxPrompt}
-	return c, render, func(p *table.Pair) (err error) {
+	return &chat.Prompter{Template: template, Tokens: tokens}, func(p *table.Pair) (err error) {
 		if p.ChosenIDs, err = template.Answer(tokens, p.Messages, p.Chosen); err == nil {
 			p.RejectedIDs, err = template.Answer(tokens, p.Messages, p.Rejected)
 		}
 		return err
 	}, err
+}
+
+// worded is how settings pair, and render with their goals.
+func worded(render chat.Prompter, by configs.Config) (augment.Config, *chat.Prompter) {
+	c := (&loop{Config: by}).pairing(1)
+	if render.Goal = c.Wording; render.Tokens != nil {
+		render.MaxTokens = c.MaxPrompt
+	}
+	return c, &render
 }
 
 // fit makes the map of the file's scores.

@@ -65,12 +65,12 @@ func (a Alone) WhatIfGiven(ctx context.Context, input string, asJSON bool, w io.
 	if err != nil {
 		return err
 	}
+	plain, encode, err := a.rendering()
+	if err != nil {
+		return err
+	}
 	for i := range columns {
-		a.Config = settings[i]
-		c, render, encode, err := a.rendering()
-		if err != nil {
-			return err
-		}
+		c, render := worded(*plain, settings[i])
 		rows := table.Ahead(groups(g.rows(nil), scale))
 		if columns[i].Survey, err = c.Survey(ctx, rows, render, encode, a.Config.Scale.Low, a.Config.Scale.High); err != nil {
 			return g.listed(err)
