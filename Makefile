@@ -54,7 +54,7 @@ demo-models: ## train the built-in policy and reward model again (about 20 minut
 	$(GO) run ./demo/make
 
 golden: ## rewrite reference tensors; needs the Python packages of tools/golden/requirements.txt
-	for f in decoders families rope deberta dpo lora losses optimizer rewards folders rewardbench tasks; do $(PYTHON) tools/golden/$$f.py; done
+	for f in decoders families rope deberta dpo lora losses optimizer draws rewards folders rewardbench tasks; do $(PYTHON) tools/golden/$$f.py; done
 
 fmt: ## format
 	gofmt -w .
