@@ -11,7 +11,6 @@ import (
 	"radpo/internal/model"
 	"radpo/internal/progress"
 	"radpo/internal/table"
-	"radpo/internal/tokenizer"
 	"radpo/internal/torch"
 	"radpo/sampler"
 )
@@ -92,11 +91,7 @@ func Generate(ctx context.Context, m Model, o Sampling, in Lines, out io.Writer)
 		}
 		w := newLineWriter(out)
 		return m.runPolicy(ctx, f, d, func(s *torch.Scope, p model.Policy) error {
-			var set sampler.Settings
-			if len(o.Stop) > 0 {
-				set.Tokens = tokens
-			}
-			e, err := sampler.NewEngine(s, p, set)
+			e, err := sampler.NewEngine(s, p, sampler.Settings{Tokens: tokens})
 			if err != nil {
 				return err
 			}
@@ -109,7 +104,7 @@ func Generate(ctx context.Context, m Model, o Sampling, in Lines, out io.Writer)
 				}
 				for _, list := range results {
 					for _, r := range list {
-						if err := w.write(row(r, tokens, o.Stop)); err != nil {
+						if err := w.write(row(r, tokens != nil)); err != nil {
 							return err
 						}
 					}
@@ -156,8 +151,8 @@ func (t *text) prompts(in Lines, n int) ([]sampler.Request, error) {
 	return out, nil
 }
 
-// row is one sample as it is written.
-func row(r sampler.Response, tokens *tokenizer.Tokenizer, stop []string) generated {
+// row is one sample as it is written; spoken says whether ids have a text.
+func row(r sampler.Response, spoken bool) generated {
 	g := generated{ResponseIDs: r.IDs, Logprobs: r.Logprobs, Finish: table.FinishLength}
 	for _, some := range r.Top {
 		place := make([]likely, len(some))
@@ -166,16 +161,11 @@ func row(r sampler.Response, tokens *tokenizer.Tokenizer, stop []string) generat
 		}
 		g.Top = append(g.Top, place)
 	}
-	said := r.IDs
 	if r.Stopped {
-		g.Finish, said = table.FinishStop, said[:len(said)-1] // a stop id need not be a special token
+		g.Finish = table.FinishStop
 	}
-	if tokens != nil {
-		decoded := tokens.Decode(said, true)
-		if len(stop) > 0 {
-			decoded = r.Text
-		}
-		g.Text = &decoded
+	if spoken {
+		g.Text = &r.Text
 	}
 	return g
 }

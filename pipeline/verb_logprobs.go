@@ -67,27 +67,14 @@ func Logprobs(ctx context.Context, m Model, in Lines, out io.Writer) error {
 // logprobsOf computes rows in batches of similar length.
 func logprobsOf(ctx context.Context, s *torch.Scope, p model.Policy, rows []line[logprobsRow]) ([]logprobs, error) {
 	out := make([]logprobs, len(rows))
-	length := func(i int) int { return len(rows[i].row.Prompt) + len(rows[i].row.Response) }
-	for _, batch := range model.Batches(len(rows), maxTokens, length) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		var forks []model.Fork
-		for _, i := range batch {
-			forks = append(forks, model.Fork{Prompt: rows[i].row.Prompt, Responses: [][]int32{rows[i].row.Response}})
-		}
-		s.NoGrad(func(s *torch.Scope) {
-			s.Each(func(s *torch.Scope) {
-				all := model.NewForks(s, forks).Logps(s, p).Floats()
-				for _, i := range batch {
-					n := len(rows[i].row.Response)
-					out[i].Logprobs, all = all[:n:n], all[n:]
-					for _, x := range out[i].Logprobs {
-						out[i].Sum += float64(x)
-					}
-				}
-			})
-		})
+	forks := func(i int) []model.Fork {
+		return []model.Fork{{Prompt: rows[i].row.Prompt, Responses: [][]int32{rows[i].row.Response}}}
 	}
-	return out, nil
+	err := model.Logps(ctx, s, p, len(rows), maxTokens, forks, func(i int, logps [][]float32) {
+		out[i].Logprobs = logps[0]
+		for _, x := range logps[0] {
+			out[i].Sum += float64(x)
+		}
+	})
+	return out, err
 }

@@ -166,47 +166,29 @@ func (x *examiner) forks(q question) []model.Fork {
 // rank fills in rows of log-likelihoods. The choices of a question share its
 // context's work.
 func (x *examiner) rank(ctx context.Context, s *torch.Scope, rows []examRow, bar *progress.Bar) error {
-	cost := func(i int) int {
-		n := 0
-		for _, f := range x.forks(x.questions[i]) {
-			n += f.Len()
-		}
-		return n
-	}
-	for _, batch := range model.Batches(len(rows), maxTokens, cost) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		var forks []model.Fork
-		for _, i := range batch {
-			forks = append(forks, x.forks(x.questions[i])...)
-		}
-		s.NoGrad(func(s *torch.Scope) {
-			s.Each(func(s *torch.Scope) {
-				logps := model.NewForks(s, forks).Logps(s, x.policy).Floats()
-				for _, i := range batch {
-					logps = x.mark(&rows[i], x.questions[i], logps)
-				}
-			})
-		})
-		bar.Add(int64(len(batch)))
-	}
-	return nil
+	forks := func(i int) []model.Fork { return x.forks(x.questions[i]) }
+	return model.Logps(ctx, s, x.policy, len(rows), maxTokens, forks, func(i int, logps [][]float32) {
+		x.mark(&rows[i], x.questions[i], logps)
+		bar.Add(1)
+	})
 }
 
-// mark fills in a row with its tokens' log-probabilities, and returns the rest.
-func (x *examiner) mark(r *examRow, q question, logps []float32) []float32 {
+// mark fills in a row with its continuations' log-probabilities; one without a
+// token has none, and no list.
+func (x *examiner) mark(r *examRow, q question, logps [][]float32) {
 	for _, ids := range q.continuations {
 		sum := 0.0
-		for _, p := range logps[:len(ids)] {
-			sum += float64(p)
+		if len(ids) > 0 {
+			for _, p := range logps[0] {
+				sum += float64(p)
+			}
+			logps = logps[1:]
 		}
-		r.Loglikelihoods, logps = append(r.Loglikelihoods, sum), logps[len(ids):]
+		r.Loglikelihoods = append(r.Loglikelihoods, sum)
 	}
 	item := x.sets[q.set].Items[q.item]
 	ranking := item.Rank(r.Loglikelihoods)
 	r.Pick, r.PickNorm, r.Gold, r.Values = &ranking.Pick, &ranking.PickNorm, &item.Gold, ranking.Values
-	return logps
 }
 
 // generate fills in rows of generated answers, each the likeliest token by

@@ -118,8 +118,12 @@ func (w *worker) probeOne(ctx context.Context, url, policy string, q question) (
 		return s
 	}
 	var misfits []error
+	var broken error // a 500, by which some servers refuse what they do not know
 	for _, p := range protocols {
 		if wanted := w.config.Remote.Protocol; wanted != "auto" && p.name != wanted {
+			continue
+		}
+		if broken != nil && p.name == "text" { // whose request is that of completions
 			continue
 		}
 		if setting := p.lacks(w.config.Sampler); setting != "" {
@@ -127,12 +131,21 @@ func (w *worker) probeOne(ctx context.Context, url, policy string, q question) (
 			continue
 		}
 		s.protocol, s.err = p, w.try(ctx, &s, url, p, q)
-		if f := (*remote.Failure)(nil); s.err == nil || !errors.As(s.err, &f) || f.Silent() {
+		switch f := (*remote.Failure)(nil); {
+		case s.err == nil && broken != nil:
+			s.err = &misfit{fmt.Errorf("%w; it does answer by protocol %s: name that as sampler.remote.protocol", broken, p.name)}
+			return s
+		case errors.As(s.err, &f) && f.Status == http.StatusInternalServerError:
+			broken = cmp.Or(broken, s.err)
+			continue
+		case s.err == nil || f == nil || f.Silent():
 			return s
 		}
 		misfits = append(misfits, fmt.Errorf("by protocol %s: %w", p.name, s.err))
 	}
-	s.err = &misfit{errors.Join(misfits...)}
+	if s.err = broken; broken == nil {
+		s.err = &misfit{errors.Join(misfits...)}
+	}
 	return s
 }
 

@@ -358,3 +358,25 @@ func TestFleetRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestFleetNamesTheWay: a server that refuses ids by status 500, as that of
+// llama-cpp-python does, is not called down: it is said how it can be asked.
+func TestFleetNamesTheWay(t *testing.T) {
+	s, run := serve(t, "chat"), t.TempDir()
+	s.control = func(w http.ResponseWriter, step string) bool {
+		ids := strings.HasPrefix(step, "/v1/completions ")
+		if ids {
+			http.Error(w, "Input should be a valid string", http.StatusInternalServerError)
+		}
+		return ids
+	}
+	c := fleet(run, s.URL)
+	_, err := sample(t.Context(), t, run, prompts(t, 2), c)
+	if want := "it does answer by protocol chat"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	c.Remote.Protocol = "chat"
+	if _, err := sample(t.Context(), t, run, prompts(t, 2), c); err != nil {
+		t.Error(err)
+	}
+}

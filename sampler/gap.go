@@ -124,29 +124,17 @@ func someRows(dir string) ([]table.Sample, error) {
 func gapOf(ctx context.Context, s *torch.Scope, p model.Policy, rows []table.Sample) (Gap, error) {
 	var g Gap
 	sum := 0.0
-	length := func(i int) int { return len(rows[i].PromptIDs) + len(rows[i].ResponseIDs) }
-	const most = 4096 // tokens at once
-	for _, batch := range model.Batches(len(rows), most, length) {
-		if err := ctx.Err(); err != nil {
-			return g, err
-		}
-		var forks []model.Fork
-		for _, i := range batch {
-			forks = append(forks, model.Fork{Prompt: rows[i].PromptIDs, Responses: [][]int32{rows[i].ResponseIDs}})
-		}
-		var logps []float32
-		s.NoGrad(func(s *torch.Scope) {
-			s.Each(func(s *torch.Scope) { logps = model.NewForks(s, forks).Logps(s, p).Floats() })
-		})
-		for _, i := range batch {
-			for k, sampled := range rows[i].Logprobs {
-				if apart := math.Abs(float64(sampled) - float64(logps[k])); torch.Finite(apart) {
-					g.Tokens, sum, g.Largest = g.Tokens+1, sum+apart, max(g.Largest, apart)
-				}
-			}
-			logps = logps[len(rows[i].ResponseIDs):]
-		}
+	forks := func(i int) []model.Fork {
+		return []model.Fork{{Prompt: rows[i].PromptIDs, Responses: [][]int32{rows[i].ResponseIDs}}}
 	}
+	const most = 4096 // tokens at once
+	err := model.Logps(ctx, s, p, len(rows), most, forks, func(i int, logps [][]float32) {
+		for k, sampled := range rows[i].Logprobs {
+			if apart := math.Abs(float64(sampled) - float64(logps[0][k])); torch.Finite(apart) {
+				g.Tokens, sum, g.Largest = g.Tokens+1, sum+apart, max(g.Largest, apart)
+			}
+		}
+	})
 	g.Mean = sum / float64(max(1, g.Tokens))
-	return g, nil
+	return g, err
 }
