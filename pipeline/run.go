@@ -12,6 +12,7 @@ import (
 	"radpo/dpo"
 	"radpo/internal/flow"
 	"radpo/internal/progress"
+	"radpo/internal/table"
 	"radpo/internal/torch"
 )
 
@@ -141,6 +142,9 @@ type InputError struct{ Err error }
 
 func (e *InputError) Error() string { return e.Err.Error() }
 func (e *InputError) Unwrap() error { return e.Err }
+
+// A ReaderError is of a file that the process which reads it did not survive.
+type ReaderError = table.ReaderError
 
 func inputError(format string, args ...any) error {
 	return &InputError{fmt.Errorf(format, args...)}

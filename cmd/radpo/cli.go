@@ -201,6 +201,7 @@ func judge(err error) (status int, hint string) {
 		usage  *usageError
 		config configs.Errors
 		input  *pipeline.InputError
+		reader *pipeline.ReaderError
 		busy   *flow.BusyError
 		disk   *flow.DiskError
 		op     *torch.OpError
@@ -212,7 +213,7 @@ func judge(err error) (status int, hint string) {
 		return misused, "see " + usage.verb + " --help"
 	case errors.As(err, &config):
 		return misused, "radpo init prints a configuration to start from"
-	case errors.As(err, &input), errors.As(err, &busy), errors.As(err, &disk):
+	case errors.As(err, &input), errors.As(err, &reader), errors.As(err, &busy), errors.As(err, &disk):
 		return misused, ""
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return misused, "the disk is full: free some space and run again; what was finished before is kept"

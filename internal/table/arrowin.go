@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -29,23 +27,25 @@ func arrowFile(path string, want columns) iter.Seq2[foreignRow, error] {
 // arrowFiles reads files in order; errors name rows of path.
 func arrowFiles(path string, files []string, want columns) iter.Seq2[foreignRow, error] {
 	return func(yield func(foreignRow, error) bool) {
-		n := 0
+		n, names, e := 0, want.all(), new(encoder)
+		mem := &recycler{Allocator: memory.DefaultAllocator}
 		for _, file := range files {
-			for rec, err := range records(file, memory.NewGoAllocator()) {
+			for rec, err := range records(file, mem) {
+				if err == nil {
+					err = want.in(columnNames(rec.Schema()))
+				}
 				if err != nil {
 					yield(foreignRow{}, fmt.Errorf("%s: %w", file, err))
 					return
 				}
-				if err := want.in(columnNames(rec.Schema())); err != nil {
-					yield(foreignRow{}, fmt.Errorf("%s: %w", file, err))
-					return
-				}
+				cols := pick(rec, names)
 				for i := range int(rec.NumRows()) {
 					n++
-					row := foreignRow{at: ": row " + strconv.Itoa(n), rec: rec, i: i}
-					if !want.late {
-						err = row.take(path, want)
+					row := foreignRow{at: ": row " + strconv.Itoa(n)}
+					if err := putRow(e, cols, names, i); err != nil {
+						err = row.fault(path, err)
 					}
+					row.data = e.b
 					if !yield(row, err) {
 						return
 					}
@@ -81,112 +81,100 @@ func columnNames(s *arrow.Schema) []string {
 	return names
 }
 
-// take converts the wanted columns of a row that was left for later.
-func (r *foreignRow) take(path string, want columns) (err error) {
-	if r.cols, err = arrowRow(r.rec, r.i, want); err != nil {
-		return r.fault(path, err)
+// pick are the named columns of a batch, nil where it has none of a name.
+func pick(rec arrow.Record, names []string) []arrow.Array {
+	cols := make([]arrow.Array, len(names))
+	for k, name := range names {
+		if at := rec.Schema().FieldIndices(name); len(at) > 0 {
+			cols[k] = rec.Column(at[0])
+		}
+	}
+	return cols
+}
+
+// putRow writes row i of columns.
+func putRow(e *encoder, cols []arrow.Array, names []string, i int) (err error) {
+	defer recoverDamage(&err)
+	e.reset()
+	for k, a := range cols {
+		if a == nil {
+			err = e.tag(tagAbsent)
+		} else {
+			err = putArrow(e, a, i)
+		}
+		if err != nil {
+			return fmt.Errorf("column %s: %w", names[k], err)
+		}
 	}
 	return nil
 }
 
-// arrowRow converts the wanted columns of row i.
-func arrowRow(rec arrow.Record, i int, want columns) (cols map[string]any, err error) {
-	defer recoverDamage(&err)
-	cols, left := map[string]any{}, newBudget()
-	for _, name := range want.all() {
-		at := rec.Schema().FieldIndices(name)
-		if len(at) == 0 {
-			continue
-		}
-		if cols[name], err = arrowValue(rec.Column(at[0]), i, left); err != nil {
-			return nil, fmt.Errorf("column %s: %w", name, err)
-		}
-	}
-	return cols, nil
-}
-
-// arrowValue converts element i of an array.
-func arrowValue(a arrow.Array, i int, left *budget) (any, error) {
-	if err := left.spend(16); err != nil {
-		return nil, err
-	}
+// putArrow writes element i of an array.
+func putArrow(e *encoder, a arrow.Array, i int) error {
 	if a.IsNull(i) {
-		return nil, nil
+		return e.tag(tagNull)
 	}
 	switch a := a.(type) {
 	case array.StringLike:
-		return foreignText(strings.Clone(a.Value(i)), left)
+		return putText(e, a.Value(i))
 	case *array.Dictionary:
-		return arrowValue(a.Dictionary(), a.GetValueIndex(i), left)
+		return putArrow(e, a.Dictionary(), a.GetValueIndex(i))
 	case *array.Boolean:
-		return a.Value(i), nil
+		return e.bool(a.Value(i))
 	case *array.Int8:
-		return int64(a.Value(i)), nil
+		return e.int(int64(a.Value(i)))
 	case *array.Int16:
-		return int64(a.Value(i)), nil
+		return e.int(int64(a.Value(i)))
 	case *array.Int32:
-		return int64(a.Value(i)), nil
+		return e.int(int64(a.Value(i)))
 	case *array.Int64:
-		return a.Value(i), nil
+		return e.int(a.Value(i))
 	case *array.Null:
-		return nil, nil
+		return e.tag(tagNull)
 	case *array.Uint8:
-		return int64(a.Value(i)), nil
+		return e.int(int64(a.Value(i)))
 	case *array.Uint16:
-		return int64(a.Value(i)), nil
+		return e.int(int64(a.Value(i)))
 	case *array.Float16:
-		return float64(a.Value(i).Float32()), nil
+		return e.float(float64(a.Value(i).Float32()))
 	case *array.Uint32:
-		return int64(a.Value(i)), nil
+		return e.int(int64(a.Value(i)))
 	case *array.Float32:
-		return float64(a.Value(i)), nil
+		return e.float(float64(a.Value(i)))
 	case *array.Float64:
-		return a.Value(i), nil
+		return e.float(a.Value(i))
 	case *array.Struct:
-		return arrowStruct(a, i, left)
+		return putStruct(e, a, i)
 	case array.ListLike:
-		return arrowList(a, i, left)
+		return putList(e, a, i)
 	}
-	return nil, fmt.Errorf("type %s cannot be read here", a.DataType())
+	return fmt.Errorf("type %s cannot be read here", a.DataType())
 }
 
-func arrowStruct(a *array.Struct, i int, left *budget) (any, error) {
-	typ := a.DataType().(*arrow.StructType)
-	m := make(map[string]any, typ.NumFields())
-	for k := range typ.NumFields() {
-		v, err := arrowValue(a.Field(k), i, left)
-		if err != nil {
-			return nil, err
+func putStruct(e *encoder, a *array.Struct, i int) error {
+	err := e.tag(tagObject)
+	for k, f := range a.DataType().(*arrow.StructType).Fields() {
+		if err == nil {
+			err = e.name(f.Name)
 		}
-		m[typ.Field(k).Name] = v
+		if err == nil {
+			err = putArrow(e, a.Field(k), i)
+		}
 	}
-	return m, nil
+	e.end()
+	return err
 }
 
-func arrowList(a array.ListLike, i int, left *budget) (any, error) {
+func putList(e *encoder, a array.ListLike, i int) error {
 	from, to := a.ValueOffsets(i)
 	values := a.ListValues()
 	if from < 0 || from > to || to > int64(values.Len()) {
-		return nil, fmt.Errorf("list spans %d to %d of %d elements", from, to, values.Len())
+		return fmt.Errorf("list spans %d to %d of %d elements", from, to, values.Len())
 	}
-	list := make([]any, 0, min(to-from, 64))
-	for j := from; j < to; j++ {
-		v, err := arrowValue(values, int(j), left)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
+	err := e.tag(tagList)
+	for j := from; j < to && err == nil; j++ {
+		err = putArrow(e, values, int(j))
 	}
-	return list, nil
-}
-
-// foreignText checks a text out of a file.
-func foreignText(s string, left *budget) (any, error) {
-	if err := left.spend(len(s)); err != nil {
-		return nil, err
-	}
-	if !utf8.ValidString(s) {
-		return nil, errNotUTF8
-	}
-	return s, nil
+	e.end()
+	return err
 }

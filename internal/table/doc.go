@@ -14,8 +14,10 @@
 // columns the row type does not know are left alone. Equal rows and metadata
 // give equal bytes.
 //
-// Bytes that others wrote are checked before Arrow sees them, because its
-// reader trusts lengths and panics (stream.go, flatbuf.go, shape.go); foreign
-// Parquet is read without it (parquetin.go). Neither format notices changed
-// data: hashes of whole files are the caller's affair.
+// Arrow and Parquet that others wrote is read in a process of its own
+// (reader.go), by this program under another name. Bytes are checked before
+// Arrow sees them all the same, because its reader trusts lengths and panics
+// (stream.go, flatbuf.go, shape.go); foreign Parquet is read without it
+// (parquetin.go). Neither format notices changed data: hashes of whole files are
+// the caller's affair.
 package table

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -12,8 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/apache/arrow/go/v17/arrow"
 )
 
 // Bounds on one row of a file that others wrote.
@@ -27,19 +24,21 @@ type foreignRow struct {
 	at   string         // ":12" (a line) or ": row 12", to put behind the path
 	cols map[string]any // the wanted columns that the row has
 	text []byte         // of a JSON file: all that stands there, until the next row
-
-	rec arrow.Record // under columns.late: the row's batch, until the next row
-	i   int          // and its number there
+	data []byte         // where the file is read: the wanted columns as an encoder wrote them, until the next row
+	late string         // under columns.late: the same, instead of cols
 }
 
 // columns are the names that a reader looks for: one of need has to be there.
 type columns struct {
 	need, also []string
 	every      bool // of a JSON object all members, whatever their names
-	late       bool // of Arrow the row's place; its caller takes the columns
+	late       bool // what a reading process hands over is left to the caller
 }
 
-func (c columns) all() []string { return append(slices.Clone(c.also), c.need...) }
+// all are the names, each once.
+func (c columns) all() []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(c.need, c.also))))
+}
 
 // in checks that a file's columns have one that is needed.
 func (c columns) in(have []string) error {
@@ -61,13 +60,21 @@ func (c columns) in(have []string) error {
 // file ends the sequence.
 func readForeign(path string, want columns) iter.Seq2[foreignRow, error] {
 	return func(yield func(foreignRow, error) bool) {
-		kind, err := sniff(path)
+		f, err := openForeign(path)
 		if err != nil {
 			yield(foreignRow{}, err)
 			return
 		}
+		defer f.close()
+		rowsOf(f, path, want)(yield)
+	}
+}
+
+// rowsOf are the rows of an open file, of which there must be one.
+func rowsOf(f source, path string, want columns) iter.Seq2[foreignRow, error] {
+	return func(yield func(foreignRow, error) bool) {
 		seen := 0
-		for row, err := range kind.rows(path, want) {
+		for row, err := range f.rows(want) {
 			seen++
 			if !yield(row, err) {
 				return
@@ -79,19 +86,44 @@ func readForeign(path string, want columns) iter.Seq2[foreignRow, error] {
 	}
 }
 
-// A format reads the rows of a file, and names its columns.
-type format struct {
-	rows  func(path string, want columns) iter.Seq2[foreignRow, error]
-	names func(path string) ([]string, error)
+// A source is an open file of others. It tells its columns, and then its rows
+// once.
+type source interface {
+	names() ([]string, error)
+	rows(want columns) iter.Seq2[foreignRow, error]
+	close()
 }
 
-// namesOf are the columns of a file in any format.
-func namesOf(path string) ([]string, error) {
+// openForeign opens a file in any format: JSON here, what has lengths in it in
+// a process of its own.
+func openForeign(path string) (source, error) {
 	kind, err := sniff(path)
 	if err != nil {
 		return nil, err
 	}
-	return kind.names(path)
+	if kind.binary {
+		return startReader(path)
+	}
+	return textFile{path, kind}, nil
+}
+
+// A textFile is a file that is read in this process.
+type textFile struct {
+	path string
+	format
+}
+
+func (f textFile) names() ([]string, error) { return f.format.names(f.path) }
+
+func (f textFile) rows(want columns) iter.Seq2[foreignRow, error] { return f.format.rows(f.path, want) }
+
+func (f textFile) close() {}
+
+// A format reads the rows of a file, and names its columns.
+type format struct {
+	rows   func(path string, want columns) iter.Seq2[foreignRow, error]
+	names  func(path string) ([]string, error)
+	binary bool // its bytes are lengths and offsets, which readers trust
 }
 
 // sniff tells what a path holds by its first bytes.
@@ -101,7 +133,7 @@ func sniff(path string) (format, error) {
 		return format{}, err
 	}
 	if st.IsDir() {
-		return format{arrowFolder, folderNames}, nil
+		return format{arrowFolder, folderNames, true}, nil
 	}
 	if !st.Mode().IsRegular() {
 		return format{}, fmt.Errorf("%s: not a file or folder", path)
@@ -120,37 +152,17 @@ func sniff(path string) (format, error) {
 	case len(head) == 0:
 		return format{}, fmt.Errorf("%s: the file is empty", path)
 	case starts("PAR1"):
-		return format{parquetRows, parquetNames}, nil
+		return format{parquetRows, parquetNames, true}, nil
 	case starts(fileMagic), starts("\xff\xff\xff\xff"):
-		return format{arrowFile, arrowNames}, nil
+		return format{arrowFile, arrowNames, true}, nil
 	case starts("\x1f\x8b"), starts("\x28\xb5\x2f\xfd"):
 		return format{}, fmt.Errorf("%s: the file is compressed: unpack it first", path)
 	case starts("\xff\xfe"), starts("\xfe\xff"):
 		return format{}, fmt.Errorf("%s: the text is UTF-16: convert it to UTF-8", path)
 	case len(text) > 0 && text[0] == '[':
-		return format{jsonArray, namesIn(jsonArray)}, nil
+		return format{jsonArray, namesIn(jsonArray), false}, nil
 	}
-	return format{jsonLines, namesIn(jsonLines)}, nil
-}
-
-// A budget bounds what is made of one row: lists in a damaged file can share
-// their elements and so claim far more than the file holds.
-type budget struct{ bytes, values int }
-
-func newBudget() *budget { return &budget{maxRowBytes, maxRowValues} }
-
-var errNotUTF8 = errors.New("text is not UTF-8")
-
-var errTooBig = fmt.Errorf("the row is larger than %d bytes or %d values", maxRowBytes, maxRowValues)
-
-// spend takes one value of n bytes.
-func (b *budget) spend(n int) error {
-	b.bytes -= n
-	b.values--
-	if b.bytes < 0 || b.values < 0 {
-		return errTooBig
-	}
-	return nil
+	return format{jsonLines, namesIn(jsonLines), false}, nil
 }
 
 // sourceOf is the place of a row without the folders, which differ between

@@ -166,6 +166,7 @@ func mutate(r *rand.Rand, b []byte) []byte {
 // as prompts, as pairs and as a table: no panic, and no more memory than a sound
 // file could take.
 func TestMutants(t *testing.T) {
+	table.ReadHere(t)
 	mutants := 3000
 	if n, err := strconv.Atoi(os.Getenv("TABLE_MUTANTS")); err == nil {
 		mutants = n
@@ -214,6 +215,7 @@ func allocated() uint64 {
 
 // FuzzRead gives any bytes to every reader.
 func FuzzRead(f *testing.F) {
+	table.ReadHere(f)
 	for _, path := range foreignFiles(f) {
 		if b, err := os.ReadFile(path); err == nil {
 			f.Add(b)

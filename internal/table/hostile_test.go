@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"radpo/internal/table"
 )
 
 // scoredFiles are nested files that the datasets library wrote of published
@@ -54,6 +56,7 @@ func TestScoredMutants(t *testing.T) {
 // scoredMutants reads damaged copies of a file of that name.
 func scoredMutants(t *testing.T, name string, whole []byte) {
 	t.Helper()
+	table.ReadHere(t)
 	r := rand.New(rand.NewPCG(11, 12))
 	data := filepath.Join(t.TempDir(), "data")
 	for i := range 400 {

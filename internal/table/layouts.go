@@ -41,12 +41,17 @@ const (
 
 // LayoutOf is the layout of a file by its columns.
 func LayoutOf(path string) (string, error) {
-	l, err := layoutOf(path)
+	f, err := openForeign(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.close()
+	l, err := layoutIn(f, path)
 	return l.name, err
 }
 
-func layoutOf(path string) (layout, error) {
-	have, err := namesOf(path)
+func layoutIn(f source, path string) (layout, error) {
+	have, err := f.names()
 	if err != nil {
 		return layout{}, err
 	}

@@ -56,7 +56,7 @@ func parquetRows(path string, want columns) iter.Seq2[foreignRow, error] {
 			yield(foreignRow{}, fmt.Errorf("%s: %w", path, err))
 			return
 		}
-		n := int64(0)
+		n, e := int64(0), new(encoder)
 		for g, group := range f.groups {
 			cols, err := f.columns(group, want)
 			if err != nil {
@@ -66,10 +66,11 @@ func parquetRows(path string, want columns) iter.Seq2[foreignRow, error] {
 			for range group.int(3) {
 				n++
 				row := foreignRow{at: fmt.Sprintf(": row %d", n)}
-				if row.cols, err = nextRow(cols); err != nil {
+				if err := nextRow(e, cols); err != nil {
 					yield(row, broken(path, row.at, err)) // the columns are out of step from here
 					return
 				}
+				row.data = e.b
 				if !yield(row, nil) {
 					return
 				}
@@ -194,12 +195,14 @@ func parquetTree(nodes []thrift) (root *parquetNode, leaves int, err error) {
 	return root, leaves, err
 }
 
-// columns opens the wanted columns of a row group.
+// columns opens the wanted columns of a row group; nil where the file has none
+// of a name.
 func (p *parquetFile) columns(group thrift, want columns) ([]*parquetNode, error) {
 	var cols []*parquetNode
 	for _, name := range want.all() {
 		at := slices.IndexFunc(p.root.kids, func(n *parquetNode) bool { return n.name == name })
 		if at < 0 {
+			cols = append(cols, nil)
 			continue
 		}
 		if err := p.attach(p.root.kids[at], group.list(1)); err != nil {
@@ -240,19 +243,22 @@ func (p *parquetFile) attach(n *parquetNode, chunks []thrift) error {
 }
 
 // nextRow reads the next row of columns, which are in step.
-func nextRow(columns []*parquetNode) (cols map[string]any, err error) {
+func nextRow(e *encoder, columns []*parquetNode) (err error) {
 	defer recoverDamage(&err)
-	cols = make(map[string]any, len(columns))
-	left := newBudget()
+	e.reset()
 	for _, c := range columns {
-		if cols[c.name], err = c.next(left); err != nil {
-			return nil, fmt.Errorf("column %s: %w", c.name, err)
+		if c == nil {
+			e.tag(tagAbsent)
+			continue
+		}
+		if err := c.next(e); err != nil {
+			return fmt.Errorf("column %s: %w", c.name, err)
 		}
 		if rep, _, err := c.first().peek(); err != nil || rep != 0 {
-			return nil, errors.Join(err, fmt.Errorf("column %s: damaged data: the row goes on", c.name))
+			return errors.Join(err, fmt.Errorf("column %s: damaged data: the row goes on", c.name))
 		}
 	}
-	return cols, nil
+	return nil
 }
 
 // first is the leaf that comes first below n: its levels tell for all of them
@@ -265,82 +271,82 @@ func (n *parquetNode) first() *leafReader {
 }
 
 // next reads what n is in the entry at hand: a value, a list or an object.
-func (n *parquetNode) next(left *budget) (any, error) {
+func (n *parquetNode) next(e *encoder) error {
 	if n.repetition == repeated {
-		return n.list(left)
+		return n.list(e)
 	}
 	if n.repetition == optional {
 		_, def, err := n.first().peek()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if def < n.def {
-			return nil, n.skip(left)
+			return errors.Join(e.tag(tagNull), n.skip(e))
 		}
 	}
-	return n.one(left)
+	return n.one(e)
 }
 
 // one reads n, which is there once.
-func (n *parquetNode) one(left *budget) (any, error) {
+func (n *parquetNode) one(e *encoder) error {
 	switch {
 	case len(n.kids) == 0:
-		return n.leaf.take(left)
+		return n.leaf.take(e)
 	case len(n.kids) == 1 && n.kids[0].repetition == repeated:
-		return n.kids[0].list(left)
+		return n.kids[0].list(e)
 	}
-	m := make(map[string]any, len(n.kids))
+	err := e.tag(tagObject)
 	for _, kid := range n.kids {
-		v, err := kid.next(left)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = e.name(kid.name)
 		}
-		m[kid.name] = v
+		if err == nil {
+			err = kid.next(e)
+		}
 	}
-	return m, left.spend(16)
+	e.end()
+	return err
 }
 
 // list reads all that n, which is repeated, is in the entry at hand. A repeated
 // group of one member stands for that member.
-func (n *parquetNode) list(left *budget) (any, error) {
+func (n *parquetNode) list(e *encoder) error {
 	first := n.first()
 	_, def, err := first.peek()
-	if err != nil {
-		return nil, err
+	if err := errors.Join(err, e.tag(tagList)); err != nil {
+		return err
 	}
+	defer e.end()
 	if def < n.def {
-		return []any{}, n.skip(left)
+		return n.skip(e)
 	}
-	var list []any
 	for {
-		var v any
 		if len(n.kids) == 1 {
-			v, err = n.kids[0].next(left)
+			err = n.kids[0].next(e)
 		} else {
-			v, err = n.one(left)
+			err = n.one(e)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		list = append(list, v)
 		rep, _, err := first.peek()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := n.inStep(rep >= n.rep); err != nil {
-			return nil, err
+			return err
 		}
 		if rep < n.rep {
-			return list, nil
+			return nil
 		}
 	}
 }
 
 // skip passes over the entry that stands for n in each leaf.
-func (n *parquetNode) skip(left *budget) error {
+func (n *parquetNode) skip(e *encoder) error {
 	return n.each(func(leaf *leafReader) error {
-		_, err := leaf.take(left)
-		return err
+		_, err := leaf.entry()
+		return errors.Join(err, e.spend(0))
 	})
 }
 

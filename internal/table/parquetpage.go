@@ -179,8 +179,27 @@ func (l *leafReader) peek() (rep, def int, err error) {
 	return l.rep, l.def, nil
 }
 
-// take reads the next entry: nil where it has no value.
-func (l *leafReader) take(left *budget) (any, error) {
+// take writes the next entry.
+func (l *leafReader) take(e *encoder) error {
+	v, err := l.entry()
+	if err != nil {
+		return err
+	}
+	switch v := v.(type) {
+	case bool:
+		return e.bool(v)
+	case int64:
+		return e.int(v)
+	case float64:
+		return e.float(v)
+	case []byte:
+		return putText(e, v)
+	}
+	return e.tag(tagNull)
+}
+
+// entry reads the next entry: nil where it has no value.
+func (l *leafReader) entry() (any, error) {
 	if l.values == 0 {
 		return nil, errors.New("damaged data: the column has too few values")
 	}
@@ -191,16 +210,9 @@ func (l *leafReader) take(left *budget) (any, error) {
 	l.left--
 	l.values--
 	if l.def < l.node.def {
-		return nil, left.spend(16)
+		return nil, nil
 	}
-	v, err := l.read()
-	if err != nil {
-		return nil, err
-	}
-	if b, ok := v.([]byte); ok {
-		return foreignText(string(b), left)
-	}
-	return v, left.spend(16)
+	return l.read()
 }
 
 // read takes the next value that is not null.

@@ -13,17 +13,24 @@ import (
 // [RowError].
 func ReadScored(path string) iter.Seq2[Scored, error] {
 	return func(yield func(Scored, error) bool) {
-		l, err := layoutOf(path)
+		f, err := openForeign(path)
 		if err != nil {
 			yield(Scored{}, fmt.Errorf("responses: %w", err))
 			return
 		}
-		want, quick := l.columns(), quickPairs{layout: l}
+		defer f.close()
+		l, err := layoutIn(f, path)
+		if err != nil {
+			yield(Scored{}, fmt.Errorf("responses: %w", err))
+			return
+		}
+		want := l.columns()
 		want.late = true
-		for row, err := range readForeign(path, want) {
+		read := newScoredReader(l, path, want.all())
+		for row, err := range rowsOf(f, path, want) {
 			var s Scored
 			if err == nil {
-				err = quick.readRow(path, row, want, &s)
+				err = read.row(row, &s)
 			}
 			if err != nil {
 				s, err = Scored{}, fmt.Errorf("responses: %w", err)
@@ -37,19 +44,32 @@ func ReadScored(path string) iter.Seq2[Scored, error] {
 	}
 }
 
-// readRow reads a row in the one way or the other.
-func (q *quickPairs) readRow(path string, row foreignRow, want columns, s *Scored) error {
-	if row.rec != nil {
-		if q.read(row.rec, row.i, s) {
+// A scoredReader reads rows of a layout, quickly where it can.
+type scoredReader struct {
+	layout layout
+	path   string
+	names  []string // of the columns
+	quick  quickPairs
+	slow   cursor
+}
+
+func newScoredReader(l layout, path string, names []string) *scoredReader {
+	return &scoredReader{l, path, names, newQuickPairs(l, names), cursor{names: map[string]string{}}}
+}
+
+func (r *scoredReader) row(row foreignRow, s *Scored) (err error) {
+	if row.late != "" {
+		if r.quick.read(row.late, s) {
 			return nil
 		}
 		*s = Scored{}
-		if err := row.take(path, want); err != nil {
-			return err
-		}
+		row.cols, err = r.slow.row(row.late, r.names)
 	}
-	if err := q.layout.read(row.cols, s); err != nil {
-		return row.fault(path, err)
+	if err == nil {
+		err = r.layout.read(row.cols, s)
+	}
+	if err != nil {
+		return row.fault(r.path, err)
 	}
 	return nil
 }
