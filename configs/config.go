@@ -229,7 +229,7 @@ type DPO struct {
 	Batch           int     `yaml:"batch" json:"batch"`               // pairs a step
 	MicroTokens     int     `yaml:"micro_tokens" json:"micro_tokens"` // token budget of a micro-batch
 	MaxLength       int     `yaml:"max_length" json:"max_length"`
-	MaxPromptLength int     `yaml:"max_prompt_length" json:"max_prompt_length"`
+	MaxPromptLength int     `yaml:"max_prompt_length" json:"max_prompt_length,omitempty"`
 	GradClip        float64 `yaml:"grad_clip" json:"grad_clip"` // 0: off
 	Optimizer       string  `yaml:"optimizer" json:"optimizer"` // adamw, sgd, rmsprop
 	Moments         string  `yaml:"moments" json:"moments"`     // of the optimizer: float32, bfloat16, 8bit
@@ -241,24 +241,25 @@ type DPO struct {
 	RMSpropAlpha    float64 `yaml:"rmsprop_alpha" json:"rmsprop_alpha"`
 	EMA             float64 `yaml:"ema" json:"ema"` // decay a step of an average of weights, saved in ema/; 0: none
 	LoRA            LoRA    `yaml:"lora" json:"lora"`
-	Order           string  `yaml:"order" json:"order"`           // shuffled, given
-	Start           string  `yaml:"start" json:"start"`           // previous, base
-	Reference       string  `yaml:"reference" json:"reference"`   // previous, base, or ema: the previous policy's average
-	Data            string  `yaml:"data" json:"data"`             // newest, all, or first: no fresh samples after iteration 1
-	SaveEvery       int     `yaml:"save_every" json:"save_every"` // steps between checkpoints
-	Keep            int     `yaml:"keep" json:"keep"`             // checkpoints that are kept, the newest
-	NonFinite       string  `yaml:"non_finite" json:"non_finite"` // what a loss or gradient that is not finite does: halt the run, or skip the step
+	Order           string  `yaml:"order" json:"order"`                       // shuffled, given
+	Start           string  `yaml:"start" json:"start,omitempty"`             // previous, base
+	Reference       string  `yaml:"reference" json:"reference,omitempty"`     // previous, base, or ema: the previous policy's average
+	Data            string  `yaml:"data" json:"data,omitempty"`               // newest, all, or first: no fresh samples after iteration 1
+	SaveEvery       int     `yaml:"save_every" json:"save_every,omitempty"`   // steps between checkpoints
+	Keep            int     `yaml:"keep" json:"keep,omitempty"`               // checkpoints that are kept, the newest
+	NonFinite       string  `yaml:"non_finite" json:"non_finite,omitempty"`   // what a loss or gradient that is not finite does: halt the run, or skip the step
+	MaxSkipped      int     `yaml:"max_skipped" json:"max_skipped,omitempty"` // steps of a training; one more halts it
 
 	// Shard is what each of several processes keeps a share of alone: none;
 	// optimizer (DeepSpeed's ZeRO-1: moments, lower halves of weights, averages);
 	// gradients too (ZeRO-2, FSDP's SHARD_GRAD_OP); parameters too (ZeRO-3,
 	// FULL_SHARD), gathered layer by layer. The numbers stay the same.
-	Shard string `yaml:"shard" json:"shard"`
+	Shard string `yaml:"shard" json:"shard,omitempty"`
 
 	// GradientCheckpointing (transformers' name) keeps of each layer only what
 	// enters it, and runs it again for its gradient: less memory, a third more
 	// work, the same result to the last bit.
-	GradientCheckpointing bool `yaml:"gradient_checkpointing" json:"gradient_checkpointing"`
+	GradientCheckpointing bool `yaml:"gradient_checkpointing" json:"gradient_checkpointing,omitempty"`
 }
 
 // LoRA trains low-rank changes of linear layers in place of the weights
@@ -302,7 +303,7 @@ func Default() Config {
 			Loss: "sigmoid", Beta: 0.01, LabelSmoothing: 0.3, FDivergence: "reverse_kl", Weighting: "none", LearningRate: 5e-7, Schedule: "cosine", Warmup: 0.1,
 			Epochs: 1, Batch: 128, MicroTokens: 8192, MaxLength: 2048, MaxPromptLength: 1024, GradClip: 1,
 			Optimizer: "adamw", Moments: "float32", Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, RMSpropAlpha: 0.99, Order: "shuffled", Start: "previous", Reference: "previous",
-			Data: "newest", SaveEvery: 50, Keep: 1, NonFinite: "halt", Shard: "none",
+			Data: "newest", SaveEvery: 50, Keep: 1, NonFinite: "halt", MaxSkipped: 10, Shard: "none",
 			LoRA: LoRA{Alpha: 16, Targets: []string{"all-linear"}},
 		},
 		Eval: Eval{Goals: []float64{2, 4, 6, 8, 10}, N: 1, Temperature: 0.7},

@@ -144,6 +144,7 @@ var rules = map[string]rule{
 	"dpo.save_every":         in("[1, inf)"),
 	"dpo.keep":               in("[1, inf)"),
 	"dpo.non_finite":         oneOf("halt skip"),
+	"dpo.max_skipped":        in("[1, inf)"),
 
 	"dpo.shard":                  oneOf("none optimizer gradients parameters"),
 	"dpo.gradient_checkpointing": anything,

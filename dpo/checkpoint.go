@@ -52,7 +52,7 @@ func (t *trainer) write(tensors []hf.Tensor, shared bool, fn func([]hf.Tensor) e
 // checkWeights refuses weights that are NaN or infinite, or whose squares are.
 func (t *trainer) checkWeights() error {
 	if norm := t.opt.weightNorm(); !torch.Finite(norm) {
-		return fmt.Errorf("after step %d the weights' norm is %v: lower dpo.learning_rate", len(t.history), norm)
+		return fmt.Errorf("after step %d the weights' norm is %v: lower dpo.learning_rate, or look at the model that training starts from", len(t.history), norm)
 	}
 	return nil
 }
@@ -85,12 +85,8 @@ func (t *trainer) load(s *torch.Scope, dir string) error {
 			s.Each(func(s *torch.Scope) { part.own.Set(s.Copy(dtype, data, part.share.Len)) })
 		}
 	}
-	t.history, t.opt.steps = history, 0
-	for _, m := range history {
-		if !m.Skipped {
-			t.opt.steps++
-		}
-	}
+	t.history = history
+	t.opt.steps = int64(len(history) - t.skipped())
 	return nil
 }
 

@@ -43,15 +43,9 @@ func (t keeper) keep(ctx context.Context, rows []row, step int, why error) error
 	if err := t.out.Commit(part, func(dir string) error { return t.write(dir, rows, step, why) }); err != nil {
 		return err
 	}
-	skipped := 1
-	for _, m := range t.history {
-		if m.Skipped {
-			skipped++
-		}
-	}
 	event := zerolog.Ctx(ctx).Warn().Int("step", step).Str("kept", dir)
 	if t.config.NonFinite == "skip" {
-		event = event.Int("skipped", skipped)
+		event = event.Int("skipped", t.skipped()+1)
 	}
 	event.Str("repeat", "radpo replay "+dir).Msg(why.Error())
 	return prune(t.out, faultPart, 1)

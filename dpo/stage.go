@@ -70,7 +70,7 @@ type TrainConfig struct {
 // and what only chose the stage's inputs.
 func (c TrainConfig) MarshalJSON() ([]byte, error) {
 	c.GradientCheckpointing, c.Shard = false, ""
-	c.SaveEvery, c.Keep, c.NonFinite, c.MaxPromptLength, c.Start, c.Reference, c.Data = 0, 0, "", 0, "", "", ""
+	c.SaveEvery, c.Keep, c.NonFinite, c.MaxSkipped, c.MaxPromptLength, c.Start, c.Reference, c.Data = 0, 0, "", 0, 0, "", "", ""
 	type fields TrainConfig
 	return json.Marshal(fields(c))
 }

@@ -111,9 +111,22 @@ func (t *trainer) step(ctx context.Context, s *torch.Scope, i int) (Step, error)
 	if t.config.NonFinite != "skip" {
 		return m, err
 	}
+	if n := t.skipped(); n >= t.config.MaxSkipped {
+		return m, fmt.Errorf("%w; %d steps before it were skipped, and dpo.max_skipped is %d", err, n, t.config.MaxSkipped)
+	}
 	t.opt.forget(s)
 	blank.Skipped = true
 	return blank, nil
+}
+
+// skipped is how many steps so far were not finite.
+func (t *trainer) skipped() (n int) {
+	for _, m := range t.history {
+		if m.Skipped {
+			n++
+		}
+	}
+	return n
 }
 
 // A notFinite says what of a step is NaN or infinite.

@@ -488,6 +488,23 @@ func TestNotFiniteIsSkipped(t *testing.T) {
 	}
 }
 
+// TestSkippedAtMost: a step that is not finite halts the training once as many
+// were skipped as may be.
+func TestSkippedAtMost(t *testing.T) {
+	c := goldenConfig()
+	c.NonFinite, c.MaxSkipped = "skip", 2
+	withTrainer(t, c, torch.Float, func(s *torch.Scope, tr *trainer) {
+		for i := range tr.rows[8:] {
+			tr.rows[8+i].refChosen = float32(math.NaN())
+		}
+		err := tr.run(t.Context(), s, nil)
+		if want := "step 5 of 10: pair 16: the loss is NaN"; err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "2 steps before it were skipped, and dpo.max_skipped is 2") {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+}
+
 // TestNoCheckpointOfBrokenWeights: weights that are not finite are not saved.
 func TestNoCheckpointOfBrokenWeights(t *testing.T) {
 	withTrainer(t, goldenConfig(), torch.Float, func(s *torch.Scope, tr *trainer) {

@@ -52,7 +52,7 @@ that cannot teach are dropped and counted by cause in rows.json: an empty respon
 two equal ones, a prompt that alone fills dpo.max_length.
 
 A step whose loss or gradient is not finite ends the training, or is left out with
-dpo.non_finite=skip. Its pairs and the weights that met them are kept in OUT.work
+dpo.non_finite=skip, at most dpo.max_skipped times. Its pairs and the weights that met them are kept in OUT.work
 until the training is done, and the log has the command that repeats it, radpo replay.
 
 --model may be a LoRA adapter that PEFT saved, or have one as --adapter: training
