@@ -58,7 +58,9 @@ func (s Set) Context(system string, shown []Item, i Item) string {
 	var b strings.Builder
 	b.WriteString(s.system(system))
 	for _, e := range shown {
-		b.WriteString(e.Question + " " + e.Answer + "\n\n")
+		if b.WriteString(e.Question); e.Answer != "" { // without one the harness sets nothing behind the question
+			b.WriteString(" " + e.Answer + "\n\n")
+		}
 	}
 	b.WriteString(i.Question)
 	return b.String()
@@ -71,7 +73,9 @@ func (s Set) Messages(system string, shown []Item, i Item) []table.Message {
 		out = append(out, table.Message{Role: "system", Content: text})
 	}
 	for _, e := range shown {
-		out = append(out, table.Message{Role: "user", Content: e.Question}, table.Message{Role: "assistant", Content: e.Answer})
+		if out = append(out, table.Message{Role: "user", Content: e.Question}); e.Answer != "" {
+			out = append(out, table.Message{Role: "assistant", Content: e.Answer})
+		}
 	}
 	return append(out, table.Message{Role: "user", Content: i.Question})
 }

@@ -276,3 +276,25 @@ func TestNamed(t *testing.T) {
 		t.Errorf("the subset of leaderboard_bbh_snarks is %q, %v", got, err)
 	}
 }
+
+// TestNoAnswer: an example without an answer is a question alone, as in the
+// harness, where whatever follows stands right behind it.
+func TestNoAnswer(t *testing.T) {
+	task, err := tasks.Named("gsm8k-cot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := tasks.Set{Task: task}
+	shown := []tasks.Item{{Question: "Q: a\nA:"}, {Question: "Q: b\nA:", Answer: "2"}}
+	last := tasks.Item{Question: "Q: c\nA:"}
+	if got, want := s.Context("", shown, last), "Q: a\nA:Q: b\nA: 2\n\nQ: c\nA:"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	roles := ""
+	for _, m := range s.Messages("", shown, last) {
+		roles += m.Role[:1]
+	}
+	if roles != "uuau" {
+		t.Errorf("got roles %s", roles)
+	}
+}
