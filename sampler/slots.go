@@ -50,11 +50,17 @@ func (c *slotted) step(ctx context.Context, s *torch.Scope, p *plan, d *draws) e
 	} else if n > 0 {
 		c.draw(ctx, s, s.Index(logits, 0, s.Longs(c.batch.drawn, int64(n))), d, asked, n)
 	}
-	if _, why := c.model.Graphs(); why != "" && c.whole {
+	_, why := c.model.Graphs()
+	c.tell(ctx, why)
+	return nil
+}
+
+// tell says once why steps are not captured as graphs, if they are not.
+func (c *slotted) tell(ctx context.Context, why string) {
+	if why != "" && c.whole {
 		zerolog.Ctx(ctx).Warn().Str("why", why).Msg("steps are not captured as graphs; their operators are started one by one")
 		c.whole = false
 	}
-	return nil
 }
 
 // draw makes n draws, from draw i on, of as many rows of logits. The host makes

@@ -264,6 +264,19 @@ func TestDrawsFallBack(t *testing.T) {
 	}
 }
 
+// TestGraphsFail: why no graph could be captured is told once.
+func TestGraphsFail(t *testing.T) {
+	var log bytes.Buffer
+	ctx := zerolog.New(&log).WithContext(t.Context())
+	c := slotted{whole: true}
+	for _, why := range []string{"", "operation not permitted when stream is capturing", "operation not permitted when stream is capturing"} {
+		c.tell(ctx, why)
+	}
+	if got := log.String(); strings.Count(got, "not captured as graphs") != 1 || !strings.Contains(got, "not permitted when stream is capturing") {
+		t.Errorf("told %s", got)
+	}
+}
+
 // TestSlotsRefuse: what attention over slots does not do is left to eager, with
 // a reason.
 func TestSlotsRefuse(t *testing.T) {
