@@ -159,12 +159,21 @@ func (f *Frame) guarded(next http.HandlerFunc) http.HandlerFunc {
 		switch {
 		case f.Local && !isLocal(r.Host):
 			fail(w, &Error{Status: http.StatusForbidden, Err: errors.New("this server answers requests to localhost alone")})
-		case f.Key != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+f.Key)) != 1:
+		case f.Key != "" && subtle.ConstantTimeCompare([]byte(bearer(r)), []byte(f.Key)) != 1:
 			fail(w, &Error{Status: http.StatusUnauthorized, Code: "invalid_api_key", Err: errors.New("the key is missing or wrong: send it as Authorization: Bearer KEY")})
 		default:
 			next(w, r)
 		}
 	}
+}
+
+// bearer is the key that a request has; empty: none.
+func bearer(r *http.Request) string {
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return key
 }
 
 // Handler serves the routes.

@@ -62,6 +62,8 @@ func TestFrame(t *testing.T) {
 			{"echo", "/echo", "hello", key, 200, `"hello"`},
 			{"no key", "/echo", "hello", nil, 401, `"code":"invalid_api_key"`},
 			{"another key", "/echo", "hello", []string{"Authorization", "Bearer the-kez"}, 401, "the key is missing or wrong"},
+			{"bearer in small letters", "/echo", "hello", []string{"Authorization", "bearer the-key"}, 200, "hello"},
+			{"basic", "/echo", "hello", []string{"Authorization", "Basic the-key"}, 401, "the key is missing or wrong"},
 			{"no bearer", "/echo", "hello", []string{"Authorization", "the-key"}, 401, "the key is missing or wrong"},
 			{"another name", "/echo", "hello", append([]string{"Host", "evil.example"}, key...), 403, "localhost alone"},
 			{"localhost", "/echo", "hello", append([]string{"Host", "localhost:1"}, key...), 200, "hello"},
@@ -90,7 +92,7 @@ func TestFrame(t *testing.T) {
 		}
 		_, text := webtest.Ask(t, url+"/metrics", "", key...)
 		for _, want := range []string{
-			`radpo_requests_total{path="POST /echo",status="200"} 2`, `radpo_requests_total{path="POST /panic",status="500"} 1`,
+			`radpo_requests_total{path="POST /echo",status="200"} 3`, `radpo_requests_total{path="POST /panic",status="500"} 1`,
 			`radpo_requests_total{path="other",status="404"} 1`, `radpo_requests_total{path="other",status="405"} 1`, `radpo_request_seconds_count `, "radpo_requests_open 0",
 			"# TYPE radpo_request_seconds histogram", `radpo_request_seconds_bucket{le="+Inf"} `,
 		} {
