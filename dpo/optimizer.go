@@ -119,15 +119,18 @@ func (o *optimizer) add(s *torch.Scope, param model.Param, c configs.DPO) {
 	o.decays = append(o.decays, len(param.Weight.Shape) > 1)
 }
 
-// large reports whether the weights are so many that holes in memory between
-// what a step makes would cost more than to ask for it anew: at 125 million they
-// were 0.1 GB; at 7 million nothing, for 5 % of the time.
-func (o *optimizer) large() bool {
+// giveBack is how large a block of memory is given back to the system once it
+// is free. Holes between what a step makes were 0.1 GB for 125 million weights; for
+// 7 million nothing, but a tenth of the time went into asking for logits anew.
+func (o *optimizer) giveBack() int64 {
 	n := int64(0)
 	for _, share := range o.shares {
 		n += share.Of
 	}
-	return n >= 1<<26
+	if n >= 1<<26 {
+		return 4 << 20
+	}
+	return 256 << 20
 }
 
 // flat is t as a vector, without its history.

@@ -367,9 +367,7 @@ func newTrainer(s *torch.Scope, f *hf.Folder, d torch.DType, c TrainConfig, g *t
 		return nil, err
 	}
 	t := &trainer{seed: c.Seed, policy: p, params: params, opt: newOptimizer(s, params, c.DPO, h), group: g}
-	if t.opt.large() {
-		torch.GiveBack(4 << 20)
-	}
+	torch.GiveBack(t.opt.giveBack())
 	return t, nil
 }
 

@@ -129,6 +129,13 @@ at::Tensor product(const at::Tensor &x, const at::Tensor &w) {
   return out;
 }
 
+// weight_slope is gᵀ·x. For oneDNN one thread turns g around first, which a narrow x
+// does not pay back.
+at::Tensor weight_slope(const at::Tensor &g, const at::Tensor &x) {
+  const int64_t narrow = 1024;
+  return x.size(1) < narrow ? at::mm(g.t(), x) : product(g.t(), x.t());
+}
+
 // Linear is x·Wᵀ + bias by product.
 struct Linear : torch::autograd::Function<Linear> {
   static at::Tensor forward(torch::autograd::AutogradContext *ctx, const at::Tensor &x, const at::Tensor &weight,
@@ -160,7 +167,7 @@ struct Linear : torch::autograd::Function<Linear> {
     if (ctx->needs_input_grad(1)) {
       if (auto maker = ctx->saved_data.find("maker"); maker != ctx->saved_data.end())
         x = c10::static_intrusive_pointer_cast<Maker>(maker->second.toCapsule())->make();
-      dw = product(g.t(), x.reshape({-1, x.size(-1)}).t());
+      dw = weight_slope(g, x.reshape({-1, x.size(-1)}));
     }
     if (ctx->saved_data["biased"].toBool() && ctx->needs_input_grad(2)) db = g.sum(0);
     return {dx, dw, db};
@@ -215,20 +222,22 @@ struct HeadLogps : torch::autograd::Function<HeadLogps> {
       all.exp_().mul_(g.neg()).scatter_add_(1, part, g);
       if (cap > 0) all.mul_(slope);
       all = all.to(x.scalar_type());
-      if (for_x) {
-        auto rows_of_dx = dx.narrow(0, i, n);
-        at::mm_out(rows_of_dx, all, weight);
-      }
+      if (for_x) dx.narrow(0, i, n).copy_(product(all, weight.t()));
       if (for_weight) sink(weight, all, here);
     }
     return {dx, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
-  // sink adds gᵀ·x to the weight's gradient, some rows at a time.
+  // sink adds gᵀ·x to the weight's gradient, some rows at a time where that is
+  // wider than they are.
   static void sink(const at::Tensor &weight, const at::Tensor &g, const at::Tensor &x) {
+    if (weight.grad().scalar_type() == g.scalar_type()) {
+      weight.grad().addmm_(g.t(), x);
+      return;
+    }
     auto most = std::max<int64_t>(1, some / x.size(1));
     for (int64_t v = 0; v < g.size(1); v += most) {
       auto n = std::min(most, g.size(1) - v);
-      weight.grad().narrow(0, v, n).add_(product(g.narrow(1, v, n).t(), x.t()));
+      weight.grad().narrow(0, v, n).add_(at::mm(g.narrow(1, v, n).t(), x));
     }
   }
 };

@@ -305,7 +305,9 @@ void shim_meter_stop(int64_t *live, int64_t *peak) {
   *live = meter->live;
   *peak = meter->peak;
 }
-void shim_give_back(int64_t bytes) { mallopt(M_MMAP_THRESHOLD, static_cast<int>(bytes)); }
+void shim_give_back(int64_t bytes) {
+  if (mallopt(M_MMAP_THRESHOLD, static_cast<int>(bytes))) mallopt(M_TRIM_THRESHOLD, static_cast<int>(bytes));
+}
 void shim_set_threads(int n) { at::set_num_threads(n); }
 
 int shim_open_cuda(const char *library) {

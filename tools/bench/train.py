@@ -10,9 +10,9 @@ Each round runs bin/radpo train and TRL's DPOTrainer as processes of their own,
 one after the other, both with the reference's log-probabilities computed
 before. Times are those of the steps, start-up, the reference pass and saving
 left out; with --reference those of that pass alone, over rows of two goals a
-pair and of many lengths. In fp32 loss and gradient norm of the first step must
-agree within 1e-5, and the losses of all within 2e-5: each side is up to 1e-5 from
-float64, since a sum of 128 log-probabilities in fp32 is rounded to 1e-4 nats.
+pair and of many lengths. In fp32 the losses of all steps must agree within 1e-5,
+and the first step's gradient norm within 1e-5 of itself. Each side is up to 7e-6
+from float64: a sum of 128 log-probabilities in fp32 is rounded to 1e-4 nats.
 In bfloat16 TRL multiplies in bf16 under autocast and keeps fp32 elsewhere;
 radpo's activations are bf16 throughout. Both move fp32 weights.
 """
@@ -170,10 +170,10 @@ def step(folder, args):
     short, _, _ = ours(folder, args, 1)
     long, mib, seen = ours(folder, args, 3)
     peer, their_mib = theirs(folder, args)
-    first, off = max(far(seen[0], peer["seen"][0])), max(far(a, b)[0] for a, b in zip(seen, peer["seen"]))
+    norm, off = far(seen[0], peer["seen"][0])[1], max(abs(a - b) for (a, _), (b, _) in zip(seen, peer["seen"]))
     mine = (long - short) / (2 * args.steps)
     print(f"  {PAIRS / mine:.2f} pairs/s, {mib:.0f} MiB; TRL {PAIRS / peer['seconds']:.2f} pairs/s, {their_mib:.0f} MiB; loss differs by {off:.1e}", flush=True)
-    if args.dtype == "float32" and (first > 1e-5 or off > 2e-5):
+    if args.dtype == "float32" and (norm > 1e-5 or off > 1e-5):
         raise SystemExit("the two do not agree: no timing counts")
     return peer["seconds"] / mine, mib / their_mib
 
