@@ -45,7 +45,7 @@ bench: build ## benchmarks; beside Python's torch, transformers, trl and tokeniz
 	  beside transformers tools/bench/pairrm.py tiny --prompts 4 --rounds 3 && beside trl tools/bench/train.py --rounds 3 && \
 	  beside datasets tools/bench/relabel.py --rows 100000 --rounds 3
 
-study: build ## the paper's experiments on the built-in task, five seeds each, and docs/study.md (about half an hour)
+study: build ## the paper's experiments on the built-in task, five seeds each, and docs/study.md (an hour or two)
 	@failed=; for v in bandit control unlearning variants attributes losses; do bin/radpo eval $$v > /dev/null || failed="$$failed $$v"; done; \
 	cat runs/study/control.md runs/study/unlearning.md runs/study/variants.md runs/study/attributes.md runs/study/losses.md runs/study/bandit.md > docs/study.md; \
 	[ -z "$$failed" ] || { echo "claims that do not hold, or runs that failed:$$failed"; exit 1; }

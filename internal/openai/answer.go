@@ -71,6 +71,14 @@ func (a *answer) begin(prefix string) error {
 	for _, ids := range a.prompts {
 		a.usage.Prompt += len(ids)
 	}
+	tokens := n * a.all.MaxTokens
+	if a.echo != nil {
+		tokens += a.usage.Prompt * a.all.N
+	}
+	if tokens*a.all.Top > maxTops {
+		return web.Of("logprobs", "%d alternatives of each of up to %d tokens are more than %d: want fewer of them, of responses or of max_tokens",
+			a.all.Top, tokens, maxTops)
+	}
 	a.prompted.Add(float64(a.usage.Prompt))
 	return nil
 }

@@ -428,6 +428,7 @@ func TestRefuses(t *testing.T) {
 			{"n", text, `{"prompt":[1],"n":0}`, 400, "n", "1 to 128"},
 			{"n of text", text, `{"prompt":[1],"n":"2"}`, 400, "n", "wrong type"},
 			{"too many", text, `{"prompt":[` + strings.Repeat("[1],", 99) + `[1]],"n":128}`, 400, "n", "more than 4096"},
+			{"too many alternatives", text, `{"prompt":[` + strings.Repeat("[1],", 31) + `[1]],"n":128,"max_tokens":500,"logprobs":20}`, 400, "logprobs", "20 alternatives of each of up to 2048000 tokens"},
 			{"temperature", text, `{"prompt":[1],"temperature":-1}`, 400, "temperature", "0 to 100"},
 			{"top_p", text, `{"prompt":[1],"top_p":0}`, 400, "top_p", "above 0"},
 			{"top_k", text, `{"prompt":[1],"top_k":-2}`, 400, "top_k", "-1 or 0"},

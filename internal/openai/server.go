@@ -44,7 +44,8 @@ const (
 	maxN         = 128  // responses a prompt
 	maxResponses = 4096 // responses of all prompts
 	maxStops     = 16
-	maxTop       = 20 // alternatives a token
+	maxTop       = 20      // alternatives a token
+	maxTops      = 1 << 22 // of all tokens: half a gigabyte as JSON
 	maxBiases    = 1024
 )
 
