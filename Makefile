@@ -19,9 +19,11 @@ build: ## build bin/radpo
 cuda: ## compile the CUDA-only part; needs neither a GPU nor a toolkit
 	$(TORCH) tools/cuda bin/libradpo_cuda.so
 
-gpu-check: cuda ## check and time decoding on a GPU, into bin/gpu.json and bin/gpu.md; skips without one
+gpu-check: cuda ## check and time decoding and training on a GPU, into bin/gpu.json and bin/gpu*.md; skips without one
 	$(GO) test -c -o bin/gpu-check ./sampler
+	$(GO) test -c -o bin/gpu-check-train ./dpo
 	cd sampler && GPU_CHECK=../bin ../$(TORCH) ../bin/gpu-check -test.run '^TestGPU$$' -test.v -test.timeout 9m
+	cd dpo && GPU_CHECK=../bin ../$(TORCH) ../bin/gpu-check-train -test.run '^TestGPU$$' -test.v -test.timeout 9m
 
 test: ## vet and all tests: no network, no GPU
 	$(GO) vet ./...

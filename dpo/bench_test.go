@@ -3,6 +3,7 @@ package dpo
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -68,25 +69,30 @@ func randomIDs(rng *rand.Rand, n int) []int32 {
 	return ids
 }
 
-// randomLlama writes a Llama of the given config with random weights.
-func randomLlama(tb testing.TB, config map[string]any) string {
+// llamaFolder is a folder with a Llama's config, and the weights that it wants.
+func llamaFolder(tb testing.TB, config map[string]any) (dir string, shapes []model.Param) {
 	tb.Helper()
-	dir := tb.TempDir()
-	for key, value := range map[string]any{"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "rms_norm_eps": 1e-5,
-		"max_position_embeddings": 512, "rope_theta": 1e4, "hidden_act": "silu", "bos_token_id": 1, "eos_token_id": 2} {
-		config[key] = value
-	}
-	text, err := json.Marshal(config)
+	dir = tb.TempDir()
+	whole := map[string]any{"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "rms_norm_eps": 1e-5,
+		"max_position_embeddings": 512, "rope_theta": 1e4, "hidden_act": "silu", "bos_token_id": 1, "eos_token_id": 2}
+	maps.Copy(whole, config)
+	text, err := json.Marshal(whole)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644); err != nil {
 		tb.Fatal(err)
 	}
-	shapes, err := model.Shapes(dir)
-	if err != nil {
+	if shapes, err = model.Shapes(dir); err != nil {
 		tb.Fatal(err)
 	}
+	return dir, shapes
+}
+
+// randomLlama writes a Llama of the given config with random weights.
+func randomLlama(tb testing.TB, config map[string]any) string {
+	tb.Helper()
+	dir, shapes := llamaFolder(tb, config)
 	rng := rand.New(rand.NewPCG(3, 4))
 	var tensors []hf.Tensor
 	for _, p := range shapes {

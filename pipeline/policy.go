@@ -111,3 +111,12 @@ func (o Offer) word(f *hf.Folder, p *openai.Policy) error {
 	}
 	return err
 }
+
+// runOf is the run folder that f is an artifact of, or "".
+func runOf(f *hf.Folder) string {
+	at := filepath.Dir(f.Path())
+	if run := filepath.Dir(at); filepath.Base(at) == "artifacts" && IsRun(run) {
+		return run
+	}
+	return ""
+}

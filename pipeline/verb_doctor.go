@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -32,8 +33,9 @@ type Diagnosis struct {
 	Adapter   *hf.Adapter      `json:"adapter,omitempty"`
 	Tokenizer *tokenizerFacts  `json:"tokenizer,omitempty"`
 	Template  *templateFacts   `json:"template,omitempty"`
-	Memory    map[string]int64 `json:"memory,omitempty"` // bytes by what is done, with the default settings
+	Memory    map[string]int64 `json:"memory,omitempty"` // bytes by what is done, with settings
 	Problems  []string         `json:"problems"`
+	settings  configs.Config
 	text      *tokenizer.Tokenizer
 }
 
@@ -72,14 +74,22 @@ type templateFacts struct {
 }
 
 // Doctor prints what a model folder, or a name in the Hugging Face cache, is
-// and all that is wrong with it: as a page, or as one JSON object.
-func Doctor(name string, asJSON bool, w io.Writer) error {
+// and all that is wrong with it: as a page, or as one JSON object. Memory is by
+// the settings of the run that it is of, or else the defaults, with overrides.
+func Doctor(name string, sets []string, asJSON bool, w io.Writer) error {
 	f, err := hf.Open(name)
 	if err != nil {
 		return &InputError{err}
 	}
 	defer f.Close()
-	d := diagnose(f)
+	c, err := configs.Override(configs.Default(), sets)
+	if run := runOf(f); run != "" {
+		c, err = configs.Load(filepath.Join(run, ConfigFile), sets)
+	}
+	if err != nil {
+		return err
+	}
+	d := diagnose(f, c)
 	if asJSON {
 		err = json.NewEncoder(w).Encode(d)
 	} else {
@@ -91,8 +101,8 @@ func Doctor(name string, asJSON bool, w io.Writer) error {
 	return err
 }
 
-func diagnose(f *hf.Folder) *Diagnosis {
-	d := &Diagnosis{Name: printable(f.Name()), Path: printable(f.Path()), Problems: []string{}}
+func diagnose(f *hf.Folder, c configs.Config) *Diagnosis {
+	d := &Diagnosis{Name: printable(f.Name()), Path: printable(f.Path()), Problems: []string{}, settings: c}
 	switch {
 	case exists(f, "config.json"):
 		d.model(f)
@@ -146,7 +156,7 @@ func (d *Diagnosis) model(f *hf.Folder) {
 	d.tokenizer(f)
 	d.template(f)
 	if s, err := shapeOf(f); err == nil && len(d.Problems) == 0 {
-		if c := configs.Default(); d.Use == "policy" {
+		if c := d.settings; d.Use == "policy" {
 			d.Memory = map[string]int64{"sample": s.toSample(c), "train": library + s.toTrain(c).Total()}
 		} else {
 			d.Memory = map[string]int64{"rank": s.toRank(c)}

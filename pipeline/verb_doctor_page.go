@@ -42,7 +42,7 @@ func (d *Diagnosis) print(w io.Writer) error {
 		work = append(work, fmt.Sprintf("about %s to %s", size(d.Memory[w]), w))
 	}
 	if work != nil {
-		line("memory", "%s with the default settings; %s available", strings.Join(work, ", "), available("auto"))
+		line("memory", "%s, by dtype %s and dpo.shard %s; %s available", strings.Join(work, ", "), d.settings.DType, d.settings.DPO.Shard, available("auto"))
 	}
 	if err := t.Flush(); err != nil {
 		return err

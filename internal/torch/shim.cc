@@ -132,8 +132,14 @@ void shim_free(shim_tensor *ts, int n) {
 
 shim_tensor shim_attention(shim_tensor q, shim_tensor k, shim_tensor v, shim_tensor mask, int causal) {
   return make([&] {
-    bool grouped = ref(q).size(1) != ref(k).size(1);
-    return at::scaled_dot_product_attention(ref(q), ref(k), ref(v), maybe(mask), 0.0, causal != 0, std::nullopt, grouped);
+    auto keys = ref(k), values = ref(v);
+    auto times = ref(q).size(1) / keys.size(1);
+    if (times > 1 && mask && !keys.is_cpu()) {  // of CUDA's fused kernels, the one that takes a mask takes no groups
+      keys = keys.repeat_interleave(times, 1);
+      values = values.repeat_interleave(times, 1);
+      times = 1;
+    }
+    return at::scaled_dot_product_attention(ref(q), keys, values, maybe(mask), 0.0, causal != 0, std::nullopt, times > 1);
   });
 }
 
