@@ -37,7 +37,7 @@ for i in range(40):
 with open("rows.jsonl", "w") as f:
     f.writelines(json.dumps(r) + "\n" for r in rows)
 t = pa.Table.from_pylist(rows)
-for codec in "none snappy gzip zstd".split():
+for codec in "none snappy gzip zstd lz4".split():
     pq.write_table(t, codec + ".parquet", compression=codec, row_group_size=15)
 pq.write_table(t, "v2.parquet", data_page_version="2.0", data_page_size=200, use_dictionary=False)
 pq.write_table(t, "nodict.parquet", data_page_size=100, use_dictionary=False)

@@ -112,7 +112,7 @@ func parseUltraFeedback(cols map[string]any, s *Scored) (err error) {
 	if s.Messages, err = promptMessages(cols["instruction"]); err != nil {
 		return fmt.Errorf("instruction: %w", err)
 	}
-	list, ok := cols["completions"].([]any)
+	list, ok := zipped(cols["completions"]).([]any)
 	if !ok {
 		return fmt.Errorf("completions: got %s, want a list of objects", kindOf(cols["completions"]))
 	}
@@ -252,7 +252,7 @@ func (s *Scored) parseLists(cols map[string]any, responses, scores string) (err 
 // answerOf is a text, or the last turn of a conversation, which is the
 // assistant's, with the turns before it.
 func answerOf(v any) (before []Message, text string, err error) {
-	switch v := v.(type) {
+	switch v := zipped(v).(type) {
 	case string:
 		return nil, v, nil
 	case []any:

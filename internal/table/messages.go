@@ -67,6 +67,32 @@ func parseMessages(list []any) ([]Message, error) {
 	return messages, nil
 }
 
+// zipped is v, or the list of objects that an object of lists as long as each
+// other stands for: datasets keeps a Sequence of objects so.
+func zipped(v any) any {
+	columns, ok := v.(map[string]any)
+	if !ok || len(columns) == 0 {
+		return v
+	}
+	var rows []any
+	for name, column := range columns {
+		list, ok := column.([]any)
+		if !ok || rows != nil && len(list) != len(rows) {
+			return v
+		}
+		if rows == nil {
+			rows = make([]any, len(list))
+			for i := range rows {
+				rows[i] = map[string]any{}
+			}
+		}
+		for i, value := range list {
+			rows[i].(map[string]any)[name] = value
+		}
+	}
+	return rows
+}
+
 func parseTurn(v any) (Message, error) {
 	obj, ok := v.(map[string]any)
 	if !ok {

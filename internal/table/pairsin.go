@@ -230,7 +230,7 @@ func (p *Pair) setTurns(prompt, chosen, rejected []Message) (err error) {
 
 // responseOf reads a response as messages; a text is one of the assistant's.
 func responseOf(cols map[string]any, name string) ([]Message, error) {
-	switch v := cols[name].(type) {
+	switch v := zipped(cols[name]).(type) {
 	case string:
 		return []Message{{"assistant", v}}, nil
 	case []any:
@@ -246,7 +246,7 @@ func responseOf(cols map[string]any, name string) ([]Message, error) {
 
 // promptTurns reads a prompt that is a text or messages.
 func promptTurns(v any) ([]Message, error) {
-	if list, ok := v.([]any); ok {
+	if list, ok := zipped(v).([]any); ok {
 		return parseMessages(list)
 	}
 	return promptMessages(v)

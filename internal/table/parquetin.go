@@ -12,7 +12,7 @@ import (
 
 // This file and its neighbours parquetpage.go and thrift.go read the Parquet
 // that data sets come in: columns of texts, numbers, lists and structs, however
-// nested; plain and dictionary encodings; uncompressed, snappy, gzip and zstd.
+// nested; plain and dictionary encodings; uncompressed, snappy, gzip, zstd and lz4.
 // Arrow's Parquet reader is not used, because on damaged files it panics in
 // goroutines of its own, which ends the process, or loops.
 

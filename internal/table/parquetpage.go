@@ -10,6 +10,7 @@ import (
 	"math/bits"
 
 	"github.com/apache/arrow/go/v17/parquet/compress"
+	"github.com/pierrec/lz4/v4"
 )
 
 // Parquet's page types and encodings that are read.
@@ -122,8 +123,18 @@ func unpack(codec int64, b []byte, size int64) ([]byte, error) {
 		if err := checkZstd(b, size); err != nil {
 			return nil, err
 		}
+	case 7: // LZ4_RAW, a block without a frame
+		if size == 0 {
+			return nil, nil
+		}
+		data := make([]byte, size)
+		n, err := lz4.UncompressBlock(b, data)
+		if err != nil || int64(n) != size {
+			return nil, fmt.Errorf("damaged data: an lz4 block of %d bytes, want %d", n, size)
+		}
+		return data, nil
 	default:
-		return nil, fmt.Errorf("compression %d is not read here: write the file with zstd, snappy or gzip", codec)
+		return nil, fmt.Errorf("compression %d is not read here: write the file with zstd, snappy, gzip or lz4", codec)
 	}
 	c, err := compress.GetCodec(name)
 	if err != nil {

@@ -130,7 +130,7 @@ func idOf(v any) string {
 
 // promptMessages reads a text or a list of messages up to the last user's turn.
 func promptMessages(v any) ([]Message, error) {
-	switch v := v.(type) {
+	switch v := zipped(v).(type) {
 	case string:
 		return lastUser([]Message{{"user", v}})
 	case []any:

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,6 +174,36 @@ func TestLayoutsOfDatasets(t *testing.T) {
 			}
 			if d := cmp.Diff([]any{got[2].Responses, got[2].Scores, got[2].Attributes}, []any{p.want.Responses, p.want.Scores, p.want.Attributes}, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); d != "" {
 				t.Errorf("%s (-got +want):\n%s", path, d)
+			}
+		}
+	}
+}
+
+// TestSequence: messages as datasets keeps a Sequence of objects, an object of
+// lists, in Parquet pages of LZ4, by pyarrow 26.0.1.
+func TestSequence(t *testing.T) {
+	n := 0
+	for s, err := range table.ReadScored("testdata/sequence.parquet") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []table.Message{{Role: "user", Content: fmt.Sprintf("q%d é", n)}}
+		if !slices.Equal(s.Messages, want) || !slices.Equal(s.Responses, []string{"a", strings.Repeat("b", n+1)}) || s.Scores[1] != float64(2+n) {
+			t.Fatalf("row %d: got %+v", n, s)
+		}
+		n++
+	}
+	if n != 40 {
+		t.Errorf("%d rows, want 40", n)
+	}
+	for _, prompt := range []string{`{"role": ["user", "user"], "content": ["a"]}`, `{"role": "user", "content": ["a"]}`, `{"role": [], "content": []}`} {
+		path := filepath.Join(t.TempDir(), "f.jsonl")
+		if err := os.WriteFile(path, []byte(`{"prompt": `+prompt+`, "responses": ["a", "b"], "rewards": [1, 2]}`), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range table.ReadScored(path) {
+			if err == nil || !strings.Contains(err.Error(), "f.jsonl:1: prompt: ") {
+				t.Errorf("%s: got %v", prompt, err)
 			}
 		}
 	}
