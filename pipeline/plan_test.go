@@ -95,3 +95,18 @@ func TestStartAndData(t *testing.T) {
 		}
 	}
 }
+
+// TestSubject: a report's title says which choices of the loop are not the defaults.
+func TestSubject(t *testing.T) {
+	c := configs.Default()
+	c.Model, c.Iterations, c.Augment.Method = configs.BuiltIn, 3, "ra"
+	if got := subject(c); got != "the built-in policy, RA, 3 iterations" {
+		t.Errorf("got %s", got)
+	}
+	c.Augment.Method = "ira"
+	c.DPO.LoRA.Rank, c.DPO.Start, c.DPO.Reference, c.DPO.Data = 4, "base", "ema", "all"
+	want := "the built-in policy, IRA, 3 iterations, LoRA of rank 4, each training from the base, reference the average of the previous policy's weights, on all iterations' data"
+	if got := subject(c); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

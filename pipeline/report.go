@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -110,7 +111,27 @@ func subject(c configs.Config) string {
 	if c.Iterations > 1 {
 		times = fmt.Sprintf("%d iterations", c.Iterations)
 	}
-	return fmt.Sprintf("%s, %s, %s", model, method, times)
+	return strings.Join(append([]string{model, method, times}, choices(c.DPO)...), ", ")
+}
+
+// choices are those of the loop that are not the defaults.
+func choices(d configs.DPO) (list []string) {
+	if d.LoRA.Rank > 0 {
+		list = append(list, fmt.Sprintf("LoRA of rank %d", d.LoRA.Rank))
+	}
+	if d.Start != "previous" {
+		list = append(list, "each training from the "+d.Start)
+	}
+	switch d.Reference {
+	case "base":
+		list = append(list, "reference the base")
+	case "ema":
+		list = append(list, "reference the average of the previous policy's weights")
+	}
+	if d.Data != "newest" {
+		list = append(list, map[string]string{"all": "on all iterations' data", "first": "on the first iteration's data"}[d.Data])
+	}
+	return list
 }
 
 // attributes are those that goals are made of, which scores name where the
