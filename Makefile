@@ -15,6 +15,7 @@ run: build ## set up, build, and run two iterations on the built-in model
 
 build: ## build bin/radpo
 	$(GO) build -trimpath -o bin/radpo ./cmd/radpo
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/radpo-reader ./cmd/radpo-reader
 
 cuda: ## compile the CUDA-only part; needs neither a GPU nor a toolkit
 	$(TORCH) tools/cuda bin/libradpo_cuda.so

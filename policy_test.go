@@ -39,6 +39,7 @@ var mayImport = map[string]string{
 	"ranker":             "configs demo internal/chat internal/flow internal/hf internal/model internal/progress internal/remote internal/table internal/tokenizer internal/torch internal/web",
 	"dpo":                "configs internal/chat internal/events internal/flow internal/hf internal/model internal/progress internal/table internal/tokenizer internal/torch",
 	"pipeline":           "augment configs demo dpo eval internal/chat internal/flow internal/hf internal/model internal/openai internal/progress internal/table internal/tokenizer internal/torch internal/web ranker sampler",
+	"cmd/radpo-reader":   "internal/table",
 	"cmd/radpo":          "configs internal/flow internal/hf internal/hub internal/progress internal/torch internal/web pipeline",
 }
 

@@ -148,9 +148,11 @@ const shown = 5
 // may be skipped.
 func checkPrompts(c configs.Prompts) error {
 	if c.Given() {
-		if err := (Given{Path: c.Path}).check(); err != nil {
+		g, err := openGiven(c.Path, false)
+		if err != nil {
 			return err
 		}
+		g.Close()
 	}
 	rows, _ := promptRows(c.Path, c.Column, c.Given())
 	if c.SkipBad {

@@ -27,10 +27,11 @@ type Converted struct {
 // Import brings scored responses from the layout they are published in to one
 // of ours, and prints what it found.
 func (c Converted) Import(ctx context.Context, w io.Writer) error {
-	layout, err := table.LayoutOf(c.In)
+	f, err := table.OpenScored(c.In)
 	if err != nil {
 		return &InputError{err}
 	}
+	defer f.Close()
 	var found struct {
 		Layout    string `json:"layout"`
 		Rows      int    `json:"rows"`
@@ -38,9 +39,8 @@ func (c Converted) Import(ctx context.Context, w io.Writer) error {
 		Unscored  int    `json:"unscored"` // responses
 		Bad       int    `json:"bad"`      // rows left out
 	}
-	found.Layout = layout
-	rows := table.ReadScored(c.In)
-	bad, err := convert(ctx, c, rows, func(rows iter.Seq2[table.Scored, error]) error {
+	found.Layout = f.Layout
+	bad, err := convert(ctx, c, f.Rows(), func(rows iter.Seq2[table.Scored, error]) error {
 		return table.WriteRows(c.Out, nil, func(yield func(table.Scored, error) bool) {
 			for s, err := range rows {
 				found.Rows++

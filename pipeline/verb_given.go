@@ -22,29 +22,31 @@ import (
 
 // A Given is a file of responses that others drew and scored.
 type Given struct {
+	*table.ScoredFile
 	Path    string
 	SkipBad bool // bad rows are left out
+}
+
+// openGiven refuses a file without scores.
+func openGiven(path string, skipBad bool) (Given, error) {
+	f, err := table.OpenScored(path)
+	if err != nil {
+		return Given{}, &InputError{err}
+	}
+	if f.Layout == table.TRLLayout {
+		f.Close()
+		return Given{}, inputError("%s: its pairs have no scores (score_chosen, score_rejected): radpo train takes them as they are, goals need scores", path)
+	}
+	return Given{f, path, skipBad}, nil
 }
 
 // rows are the file's prompts, without bad rows where they may be skipped; the
 // first bad one ends them otherwise.
 func (g Given) rows(bad *aside) iter.Seq2[table.Scored, error] {
 	if g.SkipBad {
-		return sound(table.ReadScored(g.Path), bad)
+		return sound(g.Rows(), bad)
 	}
-	return table.ReadScored(g.Path)
-}
-
-// check refuses a file without scores, and one with bad rows, which it lists.
-func (g Given) check() error {
-	layout, err := table.LayoutOf(g.Path)
-	if err != nil {
-		return &InputError{err}
-	}
-	if layout == table.TRLLayout {
-		return inputError("%s: its pairs have no scores (score_chosen, score_rejected): radpo train takes them as they are, goals need scores", g.Path)
-	}
-	return nil
+	return g.Rows()
 }
 
 // heapLimit is the memory that pairing a file tries to stay in, in bytes.
@@ -89,15 +91,16 @@ func (a Alone) Given(ctx context.Context, input string) error {
 
 // given opens a file of scored responses and makes the map of its scores.
 func (a Alone) given(input string) (Given, *ranker.Given, error) {
-	g := Given{input, a.SkipBad}
 	if m := a.Config.Augment; m.Method == "ira" || m.AutoAttributes > 0 {
-		return g, nil, inputError("augment.method ira and augment.auto_attributes need a ranker's tables: give --samples and --scores, or run the whole loop")
+		return Given{}, nil, inputError("augment.method ira and augment.auto_attributes need a ranker's tables: give --samples and --scores, or run the whole loop")
 	}
-	if err := g.check(); err != nil {
+	g, err := openGiven(input, a.SkipBad)
+	if err != nil {
 		return g, nil, err
 	}
 	scale, err := a.fit(g)
 	if err != nil {
+		g.Close()
 		err = g.listed(err)
 	}
 	return g, scale, err
@@ -145,18 +148,26 @@ func worded(render chat.Prompter, by configs.Config) (augment.Config, *chat.Prom
 	return c, &render
 }
 
-// fit makes the map of the file's scores.
+// fit makes the map of the file's scores. Only goals of attributes ask the file
+// for their names beforehand.
 func (a Alone) fit(g Given) (*ranker.Given, error) {
+	goals := a.Config.Augment.Attributes
 	var names []string
-	for s, err := range g.rows(nil) {
-		if err != nil {
-			return nil, err
-		}
-		names = s.Names
-		break
-	}
-	return ranker.FitGiven(a.Config.Scale, names, a.Config.Augment.Attributes, func(yield func(table.Score, error) bool) {
+	known := len(goals) > 0
+	if known {
 		for s, err := range g.rows(nil) {
+			if err != nil {
+				return nil, err
+			}
+			names = s.Names
+			break
+		}
+	}
+	return ranker.FitGiven(a.Config.Scale, names, goals, func(yield func(table.Score, error) bool) {
+		for s, err := range g.rows(nil) {
+			if !known {
+				names, known = s.Names, err == nil
+			}
 			if err == nil && !slices.Equal(s.Names, names) {
 				err = fmt.Errorf("%s: the attributes are %v, those of the first row %v", s.Source, s.Names, names)
 			}

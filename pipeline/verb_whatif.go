@@ -61,6 +61,7 @@ func (a Alone) WhatIfGiven(ctx context.Context, input string, asJSON bool, w io.
 	if err != nil {
 		return err
 	}
+	defer g.Close()
 	columns, settings, err := variants(a.Config)
 	if err != nil {
 		return err

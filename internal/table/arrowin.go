@@ -28,7 +28,7 @@ func arrowFile(path string, want columns) iter.Seq2[foreignRow, error] {
 func arrowFiles(path string, files []string, want columns) iter.Seq2[foreignRow, error] {
 	return func(yield func(foreignRow, error) bool) {
 		n, names, e := 0, want.all(), new(encoder)
-		mem := &recycler{Allocator: memory.DefaultAllocator}
+		mem := &recycler{Allocator: memory.DefaultAllocator, dirty: true}
 		for _, file := range files {
 			for rec, err := range records(file, mem) {
 				if err == nil {
@@ -152,10 +152,11 @@ func putArrow(e *encoder, a arrow.Array, i int) error {
 }
 
 func putStruct(e *encoder, a *array.Struct, i int) error {
+	typ := a.DataType().(*arrow.StructType)
 	err := e.tag(tagObject)
-	for k, f := range a.DataType().(*arrow.StructType).Fields() {
+	for k := range typ.NumFields() { // Fields makes a copy
 		if err == nil {
-			err = e.name(f.Name)
+			err = e.name(typ.Field(k).Name)
 		}
 		if err == nil {
 			err = putArrow(e, a.Field(k), i)

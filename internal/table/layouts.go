@@ -39,17 +39,7 @@ const (
 	scoredPairLayout   = "trl-scored"
 )
 
-// LayoutOf is the layout of a file by its columns.
-func LayoutOf(path string) (string, error) {
-	f, err := openForeign(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.close()
-	l, err := layoutIn(f, path)
-	return l.name, err
-}
-
+// layoutIn is the layout of a file by its columns.
 func layoutIn(f source, path string) (layout, error) {
 	have, err := f.names()
 	if err != nil {

@@ -86,7 +86,7 @@ var startReader = func(path string) (source, error) {
 }
 
 func startAs(name, path string, l limits) (source, error) {
-	cmd := exec.Command("/proc/self/exe")
+	cmd := exec.Command(readerProgram())
 	cmd.Args = []string{name, path, strconv.FormatInt(l.memory, 10)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for this process, which ends that one
 	r := &reader{path: path, limits: l, wait: cmd.Wait, gone: make(chan struct{})}
@@ -106,6 +106,17 @@ func startAs(name, path string, l limits) (source, error) {
 	}
 	r.kill = cmd.Process.Kill
 	return r, r.begin()
+}
+
+// readerProgram is the program of that name beside this one, or else this one.
+func readerProgram() string {
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), readerName)
+		if _, err := os.Stat(beside); err == nil {
+			return beside
+		}
+	}
+	return "/proc/self/exe"
 }
 
 // widen has a pipe hold several blocks, so that its two ends wait for each other

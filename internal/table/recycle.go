@@ -12,8 +12,9 @@ import (
 // have to be found, cleared and faulted in for each batch anew.
 type recycler struct {
 	memory.Allocator
-	mu   sync.Mutex
-	free [bits.UintSize][][]byte // by the power of two that their sizes are
+	dirty bool // what is handed out again need not be zero: a reader of batches fills all of it
+	mu    sync.Mutex
+	free  [bits.UintSize][][]byte // by the power of two that their sizes are
 }
 
 // minRecycled is the least size, in bytes, that is worth keeping.
@@ -35,7 +36,9 @@ func (r *recycler) Allocate(size int) []byte {
 	}
 	b := r.free[c][last]
 	r.free[c] = r.free[c][:last]
-	clear(b[:size])
+	if !r.dirty {
+		clear(b[:size])
+	}
 	return b[:size]
 }
 

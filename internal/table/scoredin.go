@@ -7,37 +7,74 @@ import (
 	"strings"
 )
 
-// ReadScored yields prompts with scored responses from a file in any of the
-// formats of [ReadPrompts], in the layout that [LayoutOf] finds; docs/data.md
-// lists them. Errors are as those of [PromptReader.Rows]; that of one row is a
-// [RowError].
+// A ScoredFile is an open file of prompts with scored responses.
+type ScoredFile struct {
+	Layout string // that docs/data.md has under this name
+	path   string
+	layout layout
+	f      source // nil when its rows were read
+}
+
+// OpenScored finds the layout of a file in any of the formats of [ReadPrompts].
+func OpenScored(path string) (*ScoredFile, error) {
+	f, err := openForeign(path)
+	if err != nil {
+		return nil, err
+	}
+	l, err := layoutIn(f, path)
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return &ScoredFile{l.name, path, l, f}, nil
+}
+
+// Close closes the file, if its rows were not read.
+func (s *ScoredFile) Close() {
+	if s.f != nil {
+		s.f.close()
+	}
+}
+
+// ReadScored yields the rows of a [ScoredFile].
 func ReadScored(path string) iter.Seq2[Scored, error] {
 	return func(yield func(Scored, error) bool) {
-		f, err := openForeign(path)
+		f, err := OpenScored(path)
 		if err != nil {
 			yield(Scored{}, fmt.Errorf("responses: %w", err))
 			return
+		}
+		f.Rows()(yield)
+	}
+}
+
+// Rows yields the rows. It may be called again, which opens the file again.
+// Errors are as those of [PromptReader.Rows]; that of one row is a [RowError].
+func (s *ScoredFile) Rows() iter.Seq2[Scored, error] {
+	return func(yield func(Scored, error) bool) {
+		f := s.f
+		if s.f = nil; f == nil {
+			var err error
+			if f, err = openForeign(s.path); err != nil {
+				yield(Scored{}, fmt.Errorf("responses: %w", err))
+				return
+			}
 		}
 		defer f.close()
-		l, err := layoutIn(f, path)
-		if err != nil {
-			yield(Scored{}, fmt.Errorf("responses: %w", err))
-			return
-		}
-		want := l.columns()
+		want := s.layout.columns()
 		want.late = true
-		read := newScoredReader(l, path, want.all())
-		for row, err := range rowsOf(f, path, want) {
-			var s Scored
+		read := newScoredReader(s.layout, s.path, want.all())
+		for row, err := range rowsOf(f, s.path, want) {
+			var r Scored
 			if err == nil {
-				err = read.row(row, &s)
+				err = read.row(row, &r)
 			}
 			if err != nil {
-				s, err = Scored{}, fmt.Errorf("responses: %w", err)
+				r, err = Scored{}, fmt.Errorf("responses: %w", err)
 			} else {
-				s.Source = sourceOf(path, row)
+				r.Source = sourceOf(s.path, row)
 			}
-			if !yield(s, err) {
+			if !yield(r, err) {
 				return
 			}
 		}

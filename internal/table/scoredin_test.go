@@ -19,6 +19,15 @@ import (
 
 func scored(path string) ([]table.Scored, []string) { return drained(table.ReadScored(path)) }
 
+func layoutOf(path string) (string, error) {
+	f, err := table.OpenScored(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return f.Layout, nil
+}
+
 // drained are the rows of a walk, and its errors as text.
 func drained[R any](walk iter.Seq2[R, error]) (rows []R, errs []string) {
 	for r, err := range walk {
@@ -86,7 +95,7 @@ var published = []struct {
 func TestLayouts(t *testing.T) {
 	for _, tt := range published {
 		path := save(t, "f.jsonl", tt.row)
-		layout, err := table.LayoutOf(path)
+		layout, err := layoutOf(path)
 		if layout != tt.layout || err != nil {
 			t.Errorf("%s: taken for %q, error %v", tt.row, layout, err)
 		}
@@ -166,7 +175,7 @@ func TestLayoutsOfDatasets(t *testing.T) {
 	for i, p := range published {
 		for _, form := range []string{".parquet", ".jsonl", ".json", ""} {
 			path := filepath.Join(dir, fmt.Sprint(i, form))
-			layout, err := table.LayoutOf(path)
+			layout, err := layoutOf(path)
 			got, errs := scored(path)
 			if layout != p.layout || err != nil || len(errs) > 0 || len(got) != 3 {
 				t.Errorf("%s: layout %q, error %v, %d rows, errors %q", path, layout, err, len(got), errs)
