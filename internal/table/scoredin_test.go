@@ -189,7 +189,7 @@ func TestLayoutsOfDatasets(t *testing.T) {
 }
 
 // TestSequence: messages as datasets keeps a Sequence of objects, an object of
-// lists, in Parquet pages of LZ4, by pyarrow 26.0.1.
+// lists, one with a name of every length up to 20, in Parquet pages of LZ4, by pyarrow 26.0.1.
 func TestSequence(t *testing.T) {
 	n := 0
 	for s, err := range table.ReadScored("testdata/sequence.parquet") {

@@ -23,7 +23,7 @@ const (
 	tagFloat
 	tagText   // length, bytes of UTF-8
 	tagList   // values up to tagEnd
-	tagObject // pairs of a text without its tag and a value, up to tagEnd
+	tagObject // pairs of a text and a value, up to tagEnd
 	tagEnd
 
 	tagRow    // length, values
@@ -88,9 +88,10 @@ func (e *encoder) float(v float64) error {
 	return err
 }
 
-// name writes a text without its tag.
+// name writes the name of a member, with a tag as a value has: a length alone
+// could be taken for tagEnd.
 func (e *encoder) name(s string) error {
-	e.b = appendText(e.b, s)
+	e.b = appendText(append(e.b, tagText), s)
 	return e.spend(len(s))
 }
 
@@ -201,6 +202,7 @@ func (c *cursor) value() any {
 
 // name is the name of a member, of which there is one copy.
 func (c *cursor) name() string {
+	c.tag()
 	text := c.text()
 	name, ok := c.names[text]
 	if !ok {
